@@ -1,0 +1,3 @@
+"""tamis: controlled dataset experiments for language models."""
+
+__version__ = "0.1.0"

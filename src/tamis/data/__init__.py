@@ -1,0 +1,1 @@
+"""From raw documents to tokens: sources, scores, edits, selections."""

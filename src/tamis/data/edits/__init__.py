@@ -1,0 +1,1 @@
+"""Edits: a row goes in, a row (or several) comes out."""

@@ -1,0 +1,1 @@
+"""Scores: a document goes in, a small record comes out. The import is the registry."""

@@ -1,0 +1,1 @@
+"""Judging a model item by item."""

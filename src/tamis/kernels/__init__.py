@@ -1,0 +1,1 @@
+"""Compiled loops over Arrow string buffers: no I/O, no policy."""

@@ -1,0 +1,1 @@
+"""What data, training and evaluation must agree on: tokenizer, model, log-probabilities."""

@@ -1,0 +1,1 @@
+"""Paired comparisons, decisions and the power of a design."""

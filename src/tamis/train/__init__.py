@@ -1,0 +1,1 @@
+"""Training small models on one device, deterministically."""
