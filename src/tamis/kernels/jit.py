@@ -1,7 +1,7 @@
 """One decorator for every compiled kernel, and the folder where the machine code is kept between runs.
 
 Numba's own cache looks only at the file that holds a function, so an edit in a helper's file would go unseen. Here the
-cache folder is per user and named by the hash of all of `kernels/`, numba's version and the CPU: any edit anywhere means
+cache folder is per user and named by the hash of all of `kernels/`, numba's version and the CPU: an edit anywhere means
 a fresh folder. Invariant: machine code is never read that was compiled from other sources than those on disk when the
 process started.
 
