@@ -50,8 +50,7 @@ class Ledger:
         """Raise if a row was lost or invented."""
         if self.rows_in + self.rows_born != self.rows_out + self.rows_dropped:
             raise AssertionError(
-                f"{label}: {self.rows_in} rows in + {self.rows_born} born != "
-                f"{self.rows_out} out + {self.rows_dropped} dropped"
+                f"{label}: {self.rows_in} rows in + {self.rows_born} born != {self.rows_out} out + {self.rows_dropped} dropped"
             )
 
     def to_json(self) -> dict[str, Any]:
