@@ -105,3 +105,14 @@ def file_sha256(path: Path) -> str:
     """sha256 (hex) of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def link(source: Path, target: Path) -> None:
+    """A second name for a finished file, or a copy where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        if not source.exists():
+            raise
+        shutil.copyfile(source, target)
+        sync_file(target, "publish")

@@ -73,7 +73,10 @@ def canonical(value: Any, place: str = "") -> Json:
 
 
 def describe(op: Any, place: str = "") -> dict[str, Any]:
-    """The canonical form of one declared object: name, version, libraries, foreign code, fields that differ."""
+    """The canonical form of one declared object: name, version, libraries, foreign code, fields that differ.
+
+    Fields named in the class attribute `places` say where something lies and are left out.
+    """
     cls = type(op)
     place = place or cls.__name__
     out: dict[str, Any] = {"name": stable_name(cls)}

@@ -114,6 +114,11 @@ class Output:
         self._rows[name] = 0
         return self.directory / name
 
+    def link(self, name: str, source: Path, rows: int) -> None:
+        """Publish a finished file of another step under a second name, without a copy where the disk allows."""
+        disk.link(source, self.path(name))
+        self._rows[name] = rows
+
     def shards(self) -> list[Shard]:
         """Everything written, in the order of writing."""
         out = []

@@ -11,7 +11,6 @@ host or path.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -136,7 +135,7 @@ class Store:
         work = self.work(step.key)
         for receipt in receipts:
             for item in receipt.shards:
-                _link(work / receipt.job / item.name, temporary / item.name)
+                disk.link(work / receipt.job / item.name, temporary / item.name)
         disk.write_file(temporary / "manifest.json", encode(manifest), "manifest")
         disk.publish_dir(temporary, self.directory(step), "publish")
         shutil.rmtree(work, ignore_errors=True)
@@ -183,14 +182,3 @@ def open_published(path: Path) -> Published | None:
 def folder_bytes(path: Path) -> int:
     """Size of the files below a folder."""
     return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-
-
-def _link(source: Path, target: Path) -> None:
-    """A second name for a finished file, or a copy where the file system has no hard links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        if not source.exists():
-            raise
-        shutil.copyfile(source, target)
-        disk.sync_file(target, "publish")

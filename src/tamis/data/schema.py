@@ -38,7 +38,6 @@ def fraction_of(ids: pa.Array, seed: int) -> pa.Array:
     salt = seed.to_bytes(8, "little", signed=True)
     scale = 2.0**-53
     values = [
-        (int.from_bytes(hashlib.blake2b(i, digest_size=8, key=salt).digest(), "little") >> 11) * scale
-        for i in ids.to_pylist()
+        (int.from_bytes(hashlib.blake2b(i, digest_size=8, key=salt).digest(), "little") >> 11) * scale for i in ids.to_pylist()
     ]
     return pa.array(values, pa.float64())

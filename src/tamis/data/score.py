@@ -18,7 +18,7 @@ compiled kernel; `score` stays its definition and a test holds the two equal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, overload
@@ -84,9 +84,7 @@ class Score:
     @classmethod
     def columns(cls) -> dict[str, pa.DataType]:
         """Column names and Arrow types, in order; one float64 column called "value" if none is declared."""
-        declared = {
-            name: c.type for base in reversed(cls.__mro__) for name, c in vars(base).items() if isinstance(c, Column)
-        }
+        declared = {name: c.type for base in reversed(cls.__mro__) for name, c in vars(base).items() if isinstance(c, Column)}
         return declared or {"value": pa.float64()}
 
     def score_batch(self, *columns: pa.Array) -> pa.RecordBatch:
@@ -99,8 +97,8 @@ class Score:
         arrays = [pa.array([row[i] for row in rows], type) for i, type in enumerate(names.values())]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema())
 
-    def requires(self) -> tuple[Any, ...]:
-        """Steps that must be published before this score can run (a trained model, say)."""
+    def requires(self, resolve: Callable[[Any], Any]) -> tuple[Any, ...]:
+        """Steps that must be published before this score can run (a trained model); `resolve` turns a dataset into a `View`."""
         return ()
 
     def bind(self, published: Sequence[Path]) -> Score:
@@ -135,9 +133,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.min is None and self.max is None and self.isin is None:
-            raise ValueError(
-                f"keep({type(self.field.score).__name__}.{self.field.name}) needs a bound: min, max or isin"
-            )
+            raise ValueError(f"keep({type(self.field.score).__name__}.{self.field.name}) needs a bound: min, max or isin")
 
     @property
     def reason(self) -> str:
