@@ -90,6 +90,9 @@ def buffers(array: Any) -> Buffers:
         raise ValueError(f"{array.null_count} null texts: a document's text must not be null")
     _, offsets, data = array.buffers()
     if len(array) == 0 or offsets is None:
-        return Buffers(np.zeros(0, np.uint8), np.zeros(1, np.int64))
-    view = np.frombuffer(offsets, np.int64, len(array) + 1, array.offset * 8)
-    return Buffers(np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8), view)
+        offsets, start = bytes(8), 0
+    else:
+        start = array.offset * 8
+    view = np.frombuffer(offsets, np.int64, len(array) + 1, start)
+    # read-only like every view, so that a batch without bytes does not compile a second kernel
+    return Buffers(np.frombuffer(data, np.uint8) if data else np.frombuffer(bytes(1), np.uint8)[:0], view)
