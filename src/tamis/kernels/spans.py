@@ -1,0 +1,330 @@
+"""A reference set, indexed so that a text finds every reference it is near: by a shared span of words, or by Jaccard similarity.
+
+Both searches are exact; there is no sampling and no sketch. A span is found through its n-grams, extended as far as the words
+agree, and compared word by word. Memory of an index: at most 33 bytes per word of the reference; a text needs 16 per word.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tamis.kernels.jit import Buffers, njit
+from tamis.kernels.shingle import (
+    BASE,
+    U0,
+    U1,
+    Bytes,
+    Hashes,
+    Offsets,
+    finish,
+    hash_words,
+    longest,
+    normalise,
+    roll,
+    shingle_sets,
+    table,
+    word_hashes,
+)
+
+Ints = npt.NDArray[np.int32]
+Words32 = npt.NDArray[np.uint32]
+
+
+class SpanIndex(NamedTuple):
+    """N-grams of a reference set. Lengths are in half words: a letter of an unspaced script is 1, any other word 2."""
+
+    words: Hashes  # of all references, one after the other
+    offsets: Offsets  # references + 1, into words
+    required: Ints  # per reference: half words that a shared span must have; 0: the reference is too short to search for
+    grams: Hashes  # rising
+    places: Offsets  # per n-gram: its first word in `words`
+    owners: Ints  # per n-gram: its reference
+    sizes: Offsets  # the different n
+    sieve: Hashes  # bits: which n-grams may be there
+
+
+class ShingleIndex(NamedTuple):
+    """Shingle sets of a reference set, inverted."""
+
+    grams: Hashes  # rising, one entry per reference that has it
+    owners: Ints
+    counts: Ints  # per reference: its number of distinct shingles
+    sieve: Hashes
+
+
+class Hits(NamedTuple):
+    """Text, reference, and what they share; one entry per pair, by text, then reference."""
+
+    text: Ints
+    reference: Ints
+    first: Ints  # span: first shared word of the text (number); Jaccard: 0
+    words: Ints  # span: number of shared words; Jaccard: 0
+    jaccard: npt.NDArray[np.float64]  # span: 0
+
+
+@njit
+def _sieve(grams: Hashes) -> Hashes:
+    """A bit per hash at its highest bits: 16 bits an entry, so about 1 of 16 absent hashes passes."""
+    bits = 10
+    while 1 << bits < 16 * len(grams):
+        bits += 1
+    out = np.zeros(1 << (bits - 6), np.uint64)
+    shift = np.uint64(64 - bits)
+    for h in grams:
+        place = h >> shift
+        out[np.int64(place >> np.uint64(6))] |= U1 << (place & np.uint64(63))
+    return out
+
+
+@njit
+def _find(h: np.uint64, grams: Hashes, sieve: Hashes, shift: np.uint64) -> int:
+    """The first place of h in the rising `grams`, or -1."""
+    place = h >> shift
+    if sieve[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63)) & U1 == U0:
+        return -1
+    low, high = 0, len(grams)
+    while low < high:
+        middle = (low + high) >> 1
+        if grams[middle] < h:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < len(grams) and grams[low] == h else -1
+
+
+@njit
+def _shift(sieve: Hashes) -> np.uint64:
+    bits = 6
+    while 1 << (bits - 6) < len(sieve):
+        bits += 1
+    return np.uint64(64 - bits)
+
+
+@njit
+def _distinct(words: Hashes, lettered: npt.NDArray[np.bool_], start: int, size: int) -> int:
+    """How many different words with a letter words[start:start + size] holds."""
+    out = 0
+    for i in range(start, start + size):
+        fresh = lettered[i]
+        for j in range(start, i):
+            fresh = fresh and words[j] != words[i]
+        out += fresh
+    return out
+
+
+@njit
+def _reference_grams(
+    words: Hashes, offsets: Offsets, lettered: npt.NDArray[np.bool_], sizes: Offsets
+) -> tuple[Hashes, Offsets, Ints]:
+    """All n-grams (n = sizes[r] for reference r) of which at least half the words are different and hold a letter."""
+    total = 0
+    for r in range(len(sizes)):
+        if sizes[r] > 0:
+            total += offsets[r + 1] - offsets[r] - sizes[r] + 1
+    grams, places, owners = np.empty(total, np.uint64), np.empty(total, np.int64), np.empty(total, np.int32)
+    n = 0
+    for r in range(len(sizes)):
+        size = sizes[r]
+        if size == 0:
+            continue
+        count = roll(words[offsets[r] : offsets[r + 1]], offsets[r + 1] - offsets[r], size, grams[n:])
+        m = n
+        for k in range(count):
+            if 2 * _distinct(words, lettered, offsets[r] + k, size) >= size:
+                grams[m], places[m], owners[m] = grams[n + k], offsets[r] + k, r
+                m += 1
+        n = m
+    return grams[:n], places[:n], owners[:n]
+
+
+@njit
+def _weights(words: Hashes, offsets: Offsets) -> Offsets:
+    """Half words of each reference."""
+    out = np.zeros(len(offsets) - 1, np.int64)
+    for r in range(len(out)):
+        for k in range(offsets[r], offsets[r + 1]):
+            out[r] += 2 - np.int64(words[k] & U1)
+    return out
+
+
+def span_index(references: Buffers, span: int = 13, shortest: int = 8, common: int = 20, punctuation: bool = False) -> SpanIndex:
+    """Index the n-grams of the references, n = min(span, words of the reference).
+
+    A reference of fewer than `span` words is looked for as a whole, one of fewer than `shortest` not at all (Brown et al. 2020,
+    appendix C: n between 8 and 13). An n-gram that occurs more than `common` times in the reference set identifies nothing and is
+    left out, and so is one of which fewer than half the words are different words with a letter (tables, counting, "la la la").
+    """
+    words, offsets, lettered = word_hashes(references.data, references.offsets, table(), punctuation)
+    weights = _weights(words, offsets)
+    required = np.where(weights >= 2 * shortest, np.minimum(weights, 2 * span), 0).astype(np.int32)
+    sizes = np.where(required > 0, np.minimum(np.diff(offsets), span), 0)
+    grams, places, owners = _reference_grams(words, offsets, lettered, sizes)
+    order = np.lexsort((places, grams))
+    grams, places, owners = grams[order], places[order], owners[order]
+    _, inverse, counts = np.unique(grams, return_inverse=True, return_counts=True)
+    rare = counts[inverse] <= common
+    grams, places, owners = grams[rare], places[rare], owners[rare]
+    return SpanIndex(words, offsets, required, grams, places, owners, np.unique(sizes[sizes > 0]), _sieve(grams))
+
+
+@njit
+def _grow(rows: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int32]:
+    """Room for row n."""
+    if n < len(rows):
+        return rows
+    out = np.empty((2 * len(rows), rows.shape[1]), np.int32)
+    out[: len(rows)] = rows
+    return out
+
+
+@njit
+def _find_spans(
+    data: Bytes,
+    offsets: Offsets,
+    table: Words32,
+    punctuation: bool,
+    words: Hashes,
+    bounds: Offsets,
+    required: Ints,
+    grams: Hashes,
+    places: Offsets,
+    owners: Ints,
+    sizes: Offsets,
+    sieve: Hashes,
+) -> npt.NDArray[np.int32]:
+    """Rows (text, reference, first word in the text, number of words): the longest shared span of each pair."""
+    size, shift = longest(offsets), _shift(sieve)
+    scratch = np.empty(3 * size + 16, np.uint8)
+    own, prefix = np.empty(size + 1, np.uint64), np.zeros(size + 2, np.uint64)
+    powers = np.ones(len(sizes), np.uint64)
+    for s in range(len(sizes)):
+        for _ in range(sizes[s]):
+            powers[s] *= BASE
+    hits, count = np.empty((16, 4), np.int32), 0
+    latest = np.full(len(required), -1, np.int64)  # per reference: its hit in this text
+    diagonal, end = np.zeros(len(required), np.int64), np.zeros(len(required), np.int64)  # of the latest run
+    for i in range(len(offsets) - 1):
+        begin = count
+        n = hash_words(scratch, normalise(data, offsets[i], offsets[i + 1], table, punctuation, scratch), table, own)
+        for k in range(n):
+            prefix[k + 1] = prefix[k] * BASE + own[k]
+        for k in range(n):
+            for s in range(len(sizes)):
+                if k + sizes[s] > n:
+                    break
+                h = finish(prefix[k + sizes[s]] - prefix[k] * powers[s], sizes[s])
+                entry = _find(h, grams, sieve, shift)
+                while 0 <= entry < len(grams) and grams[entry] == h:
+                    place, r = places[entry], owners[entry]
+                    entry += 1
+                    known = begin <= latest[r] < count and hits[latest[r], 1] == r and hits[latest[r], 0] == i
+                    if known and diagonal[r] == place - k and k < end[r]:
+                        continue
+                    left, right = 0, 0  # words that agree before k, and from k on
+                    while k - left > 0 and place - left > bounds[r] and own[k - left - 1] == words[place - left - 1]:
+                        left += 1
+                    while k + right < n and place + right < bounds[r + 1] and own[k + right] == words[place + right]:
+                        right += 1
+                    weight: Any = 0
+                    for w in range(k - left, k + right):
+                        weight += 2 - np.int64(own[w] & U1)
+                    if right < sizes[s] or weight < required[r]:
+                        continue
+                    diagonal[r], end[r] = place - k, k + right
+                    if not known:
+                        hits = _grow(hits, count)
+                        latest[r] = count
+                        hits[count, 0], hits[count, 1], hits[count, 3] = i, r, 0
+                        count += 1
+                    if left + right > hits[latest[r], 3]:
+                        hits[latest[r], 2], hits[latest[r], 3] = k - left, left + right
+    return hits[:count].copy()
+
+
+def find_spans(texts: Buffers, index: SpanIndex, punctuation: bool = False) -> Hits:
+    """For each text and each reference with which it shares a span that is long enough, the longest one (the first of equals)."""
+    rows = _find_spans(texts.data, texts.offsets, table(), punctuation, *index)
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    return Hits(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3], np.zeros(len(rows)))
+
+
+def shingle_index(references: Buffers, ngram: int = 5, punctuation: bool = False) -> ShingleIndex:
+    """Index the shingle sets of the references."""
+    hashes, offsets = shingle_sets(references.data, references.offsets, table(), ngram, punctuation)
+    counts = np.diff(offsets).astype(np.int32)
+    owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    order = np.argsort(hashes, kind="stable")
+    return ShingleIndex(hashes[order], owners[order], counts, _sieve(hashes))
+
+
+@njit
+def _find_similar(
+    data: Bytes,
+    offsets: Offsets,
+    table: Words32,
+    punctuation: bool,
+    ngram: int,
+    threshold: float,
+    grams: Hashes,
+    owners: Ints,
+    counts: Ints,
+    sieve: Hashes,
+) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
+    size, shift = longest(offsets), _shift(sieve)
+    scratch = np.empty(3 * size + 16, np.uint8)
+    own, shingles = np.empty(size + 1, np.uint64), np.empty(size + 1, np.uint64)
+    known = np.empty(size + 1, np.uint64)
+    both = np.zeros(len(counts), np.int32)
+    pairs, values, count = np.empty((16, 2), np.int32), [0.0 for _ in range(0)], 0
+    for i in range(len(offsets) - 1):
+        n = hash_words(scratch, normalise(data, offsets[i], offsets[i + 1], table, punctuation, scratch), table, own)
+        n = roll(own, n, ngram, shingles)
+        m = 0
+        for k in range(n):
+            if _find(shingles[k], grams, sieve, shift) >= 0:
+                known[m] = shingles[k]
+                m += 1
+        if m == 0:
+            continue
+        known[:m].sort()
+        touched = [np.int32(0) for _ in range(0)]
+        promising = False
+        for k in range(m):
+            if k > 0 and known[k] == known[k - 1]:
+                continue
+            entry = _find(known[k], grams, sieve, shift)
+            while entry < len(grams) and grams[entry] == known[k]:
+                r = owners[entry]
+                if both[r] == 0:
+                    touched.append(r)
+                both[r] += 1
+                promising = promising or both[r] >= threshold * counts[r]
+                entry += 1
+        distinct = 0
+        if promising:  # both / |either| can only reach the threshold if both / |reference| does
+            shingles[:n].sort()
+            for k in range(n):
+                distinct += k == 0 or shingles[k] != shingles[k - 1]
+        for r in touched:
+            value = both[r] / (distinct + counts[r] - both[r]) if promising else 0.0
+            both[r] = 0
+            if promising and value >= threshold:
+                pairs = _grow(pairs, count)
+                pairs[count, 0], pairs[count, 1] = i, r
+                values.append(value)
+                count += 1
+    out = np.empty(count, np.float64)
+    for k in range(count):
+        out[k] = values[k]
+    return pairs[:count, 0].copy(), pairs[:count, 1].copy(), out
+
+
+def find_similar(texts: Buffers, index: ShingleIndex, threshold: float, ngram: int = 5, punctuation: bool = False) -> Hits:
+    """For each text all references whose shingle set has a Jaccard similarity with it of at least `threshold`."""
+    text, reference, value = _find_similar(texts.data, texts.offsets, table(), punctuation, ngram, threshold, *index)
+    order = np.lexsort((reference, text))
+    nothing = np.zeros(len(order), np.int32)
+    return Hits(text[order], reference[order], nothing, nothing, value[order])
