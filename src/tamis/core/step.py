@@ -29,6 +29,7 @@ from tamis.core.ledger import Ledger
 from tamis.core.shard import Shard
 
 ALIGNED = ("columns", "selection")
+DROPPED = "dropped-"  # shards of a text that say what became of rows that are not in it (id, reason, evidence, text)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Piece:
 
 
 class Published:
-    """A step on disk that readers may trust: its directory, manifest and shards."""
+    """A step on disk that readers may trust: its directory, manifest and shards; `dropped` lists shards of rows it left out."""
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path
@@ -56,9 +57,11 @@ class Published:
         self.key: str = manifest["key"]
         self.kind: str = manifest["kind"]
         self.label: str = manifest["label"]
-        self.shards = tuple(Shard(**s) for s in manifest["shards"])
+        files = tuple(Shard(**s) for s in manifest["shards"])
+        self.shards = tuple(s for s in files if not s.name.startswith(DROPPED))
+        self.dropped = tuple(s for s in files if s.name.startswith(DROPPED))
         self.facts: dict[str, Any] = manifest["facts"]
-        self._by_name = {s.name: s for s in self.shards}
+        self._by_name = {s.name: s for s in files}
 
     @property
     def ledger(self) -> Ledger:

@@ -16,12 +16,14 @@ import pyarrow as pa
 
 from tamis.core.errors import TamisError
 from tamis.core.ledger import Ledger
-from tamis.core.step import Inputs, Operator, Output, Piece, Step, Where, kebab
+from tamis.core.step import DROPPED, Inputs, Operator, Output, Piece, Step, Where, kebab
 from tamis.data.edit import Drop, Edit
-from tamis.data.schema import DOCUMENT, child_id
+from tamis.data.schema import DOCUMENT, ID, child_id
 from tamis.data.score import Score
 from tamis.data.select import kept
 
+SHOWN = 2000  # characters kept of a row that an edit dropped, for people to read
+GONE = pa.schema([("id", ID), ("reason", pa.string()), ("evidence", pa.string()), ("text", pa.large_string())])
 BATCH = 1024  # rows handed to an operator at once: bounds memory, changes nothing
 
 
@@ -81,12 +83,15 @@ class EditText(Operator):
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         table = inputs[0].read(piece.spec).filter(pa.array(kept(inputs[1].read(piece.spec))))
         out.ledger.rows_in = table.num_rows
-        parts = [self._batch(b, out.ledger) for b in table.to_batches(max_chunksize=BATCH)]
+        gone: list[tuple[bytes, str, str, str]] = []
+        parts = [self._batch(b, out.ledger, gone) for b in table.to_batches(max_chunksize=BATCH)]
         result = pa.Table.from_batches(parts, schema=DOCUMENT)
         out.ledger.rows_out = result.num_rows
         out.write(piece.spec, result)
+        if gone:
+            out.write(DROPPED + piece.spec, pa.table([list(c) for c in zip(*gone, strict=True)], schema=GONE))
 
-    def _batch(self, batch: pa.RecordBatch, ledger: Ledger) -> pa.RecordBatch:
+    def _batch(self, batch: pa.RecordBatch, ledger: Ledger, gone: list[tuple[bytes, str, str, str]]) -> pa.RecordBatch:
         ids: list[bytes] = []
         texts: list[str] = []
         rows: list[int] = []
@@ -94,6 +99,7 @@ class EditText(Operator):
             parent = batch.column("id")[row].as_py()
             if isinstance(result, Drop):
                 ledger.dropped[result.reason] += 1
+                gone.append((parent, result.reason, result.evidence, batch.column("text")[row].as_py()[:SHOWN]))
             elif isinstance(result, str):
                 ids.append(parent)
                 texts.append(result)

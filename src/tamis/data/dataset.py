@@ -234,7 +234,7 @@ class Resolver:
             view = View(step, Step(All(), (step,)))
         else:
             view = View(parent.text, step)
-        return view, [*self.stages(dataset.parents[0]), Stage(_name(dataset.op), step)]
+        return view, [*self.stages(dataset.parents[0]), Stage(stage_name(dataset.op), step)]
 
     def _apply(self, op: Any, view: View) -> Step:
         if isinstance(op, Edit):
@@ -262,11 +262,15 @@ class Resolver:
     def _root(self, dataset: Dataset) -> tuple[Step, list[Stage]]:
         """The text of a source, after extraction."""
         if not dataset.parents:
-            step = ReadSource.step(dataset.op, self.data, self.hashes)
-            return step, [Stage(_name(dataset.op), step)]
+            return self.source_step(dataset)
         before, stages = self._root(dataset.parents[0])
         step = Step(EditText(dataset.op), (before, Step(All(), (before,))))
-        return step, [*stages, Stage(_name(dataset.op), step)]
+        return step, [*stages, Stage(stage_name(dataset.op), step)]
+
+    def source_step(self, dataset: Dataset) -> tuple[Step, list[Stage]]:
+        """The step that reads a source."""
+        step = ReadSource.step(dataset.op, self.data, self.hashes)
+        return step, [Stage(stage_name(dataset.op), step)]
 
     def _rooted(self, dataset: Dataset) -> tuple[View, list[Stage]]:
         text, stages = self._root(dataset)
@@ -287,7 +291,7 @@ class Resolver:
 
 def _is_extraction(dataset: Dataset) -> bool:
     """Extraction belongs to the source: the hold-out is cut after it."""
-    from tamis.data.extract import Extractor
+    from tamis.data.edit import Extractor
 
     return isinstance(dataset.op, Extractor) and all(not p.parents or _is_extraction(p) for p in dataset.parents)
 
@@ -296,7 +300,8 @@ def _files(files: str | Iterable[str]) -> tuple[str, ...]:
     return (files,) if isinstance(files, str) else tuple(files)
 
 
-def _name(op: Any) -> str:
+def stage_name(op: Any) -> str:
+    """What an operator is called in a funnel."""
     if isinstance(op, Rules):
         names = dict.fromkeys(type(r.field.score).__name__ for r in op.rules)
         return "keep " + " + ".join(names)

@@ -118,7 +118,7 @@ def save(tokenizer: Tokenizer, out: Output) -> None:
 
 @dataclass(frozen=True)
 class Tokenize(Operator):
-    """Inputs: text, selection, tokenizer. Publishes a shard of (id, tokens) for every shard of the text.
+    """Inputs: text, selection, tokenizer. Publishes a shard of (id, tokens, UTF-8 bytes) for every shard of the text.
 
     Facts: documents, bytes (UTF-8, of the kept texts), tokens (without BOS and EOS).
     """
@@ -131,16 +131,19 @@ class Tokenize(Operator):
         table = inputs[0].read(piece.spec, ["id", "text"])
         table = table.filter(pa.array(kept(inputs[1].read(piece.spec))))
         kind = pa.from_numpy_dtype(tokenizer.dtype)
-        schema = pa.schema([pa.field("id", ID, nullable=False), pa.field("tokens", pa.large_list(kind), nullable=False)])
+        fields = (("id", ID), ("tokens", pa.large_list(kind)), ("bytes", pa.int64()))
+        schema = pa.schema([pa.field(name, type, nullable=False) for name, type in fields])
         batches = []
         for batch in table.to_batches(max_chunksize=BATCH):
             tokens = tokenizer.encode_batch(batch.column("text").to_pylist())
-            batches.append(pa.RecordBatch.from_arrays([batch.column("id"), pa.array(tokens, pa.large_list(kind))], schema=schema))
+            size = pc.binary_length(batch.column("text")).cast(pa.int64())
+            columns = [batch.column("id"), pa.array(tokens, pa.large_list(kind)), size]
+            batches.append(pa.RecordBatch.from_arrays(columns, schema=schema))
         result = pa.Table.from_batches(batches, schema=schema)
         out.ledger.rows_in = out.ledger.rows_out = result.num_rows
         out.facts.update(
             documents=result.num_rows,
-            bytes=pc.sum(pc.binary_length(table.column("text"))).as_py() or 0,
+            bytes=pc.sum(result.column("bytes")).as_py() or 0,
             tokens=pc.sum(pc.list_value_length(result.column("tokens"))).as_py() or 0,
         )
         out.write(piece.spec, result)

@@ -1,6 +1,7 @@
 """What a person writes in an experiment file.
 
-The types make arms differ only in data: one tokenizer, one hold-out cut before any arm exists, one token budget a size, the same seeds, one
+The types make arms differ only in data: one tokenizer, one hold-out cut before any arm exists, one token budget a size, the
+same seeds, one
 decision rule that is stored before any result exists.
 """
 
@@ -31,7 +32,8 @@ class Experiment:
     """A question, the arms that may answer it, and everything they share.
 
     The first arm is the baseline. `budget` "tokens" gives every run of a size the same tokens, "bytes" the same bytes of text.
-    `max_epochs`: an arm that would have to repeat its data more often is refused. `decontaminate` drops rows near a task's items from every
+    `decontaminate` drops rows near a task's
+    items from every
     arm (by default they are counted, and the verdict is computed with and without the touched items).
     """
 
@@ -45,7 +47,6 @@ class Experiment:
     holdout: Holdout = field(default_factory=Holdout)
     decide: Compare = field(default_factory=Compare)
     budget: str = "tokens"
-    max_epochs: float = 4.0
     decontaminate: bool = False
     corpus: str = ""
 

@@ -1,0 +1,128 @@
+"""Writing a curated dataset for other people's tools.
+
+Exports are steps like any other (kept in the store, resumed shard by shard, the same bytes for any number of workers); `tamis
+build`
+links their files into the folder the user names. Rows carry id (hex), text, url, source, licence, meta and the scores that
+were computed
+beside this text; dropped rows carry the reason and its evidence as well.
+
+Token layout "flat": `NAME.bin` holds the documents one after another, each framed by the tokenizer's BOS and EOS, as
+little-endian uint16
+(uint32 above 65,536 ids); `NAME.idx` holds documents + 1 little-endian int64 offsets, in tokens, into it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tamis.core.step import Inputs, Operator, Output, Piece, Where
+from tamis.data.select import kept
+from tamis.lm.tokenizer import Tokenizer
+
+FORMATS = ("parquet", "jsonl.zst", "jsonl")
+
+
+@dataclass(frozen=True)
+class Export(Operator):
+    """Inputs: text, selection, then columns beside the text. One file a shard, with the kept rows (or the dropped ones)."""
+
+    format: str = "parquet"
+    scores: tuple[str, ...] = ()
+    dropped: bool = False
+    kind: ClassVar[str] = "export"
+
+    def jobs(self, inputs: Inputs, where: Where) -> Sequence[Piece]:
+        total = len(inputs[0].shards)
+        return [Piece(f"{i:05d}", (s.name, i, total), float(s.bytes)) for i, s in enumerate(inputs[0].shards)]
+
+    def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
+        name, index, total = piece.spec
+        selection = inputs[1].read(name)
+        mask = kept(selection)
+        rows = ~mask if self.dropped else mask
+        table = _public(inputs[0].read(name))
+        for label, columns in zip(self.scores, inputs[2:], strict=True):
+            scores = columns.read(name)
+            for column in scores.schema.names:
+                full = label if column == "value" else f"{label}.{column}"
+                table = table.append_column(full, scores.column(column))
+        if self.dropped:
+            table = table.append_column("reason", selection.column("reason")).append_column(
+                "evidence", selection.column("evidence")
+            )
+        table = table.filter(pa.array(rows))
+        out.ledger.rows_in = out.ledger.rows_out = table.num_rows
+        stem = f"{'dropped' if self.dropped else 'train'}-{index:05d}-of-{total:05d}.{self.format}"
+        if self.format == "parquet":
+            out.write(stem, table)
+        else:
+            data = to_jsonl(table)
+            path = out.path(stem)
+            path.write_bytes(_zstd(data) if self.format.endswith(".zst") else data)
+        out.facts.update(rows=table.num_rows, bytes=pc.sum(pc.binary_length(table.column("text"))).as_py() or 0)
+
+
+@dataclass(frozen=True)
+class ExportTokens(Operator):
+    """Inputs: token shards, tokenizer. The layout "flat" of the module's docstring, one pair of files a shard."""
+
+    kind: ClassVar[str] = "export"
+
+    def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
+        tokenizer = Tokenizer.load(inputs[1].path)
+        before, after = (np.array(ids, tokenizer.dtype) for ids in tokenizer.frame)
+        tokens = inputs[0].read(piece.spec).column("tokens")
+        documents = [np.concatenate([before, np.asarray(t.values), after]) for t in tokens]
+        sizes = np.array([0, *(len(d) for d in documents)], np.int64)
+        flat = np.concatenate([*documents, np.empty(0, tokenizer.dtype)])
+        flat.astype(tokenizer.dtype.newbyteorder("<")).tofile(out.path(f"tokens-{piece.name}.bin"))
+        np.cumsum(sizes).astype("<i8").tofile(out.path(f"tokens-{piece.name}.idx"))
+        out.ledger.rows_in = out.ledger.rows_out = len(documents)
+        out.facts.update(documents=len(documents), tokens=len(flat))
+
+
+def _public(table: pa.Table) -> pa.Table:
+    """Id as hex, and the licence lifted out of meta."""
+    meta = table.column("meta").to_pylist()
+    licences = pa.array([_licence(m) if "licen" in m else "" for m in meta], pa.string())
+    ids = pa.array([i.hex() for i in table.column("id").to_pylist()], pa.string())
+    return pa.table(
+        {
+            "id": ids,
+            "text": table.column("text"),
+            "url": table.column("url"),
+            "source": table.column("source"),
+            "licence": licences,
+            "meta": table.column("meta"),
+        }
+    )
+
+
+def _licence(meta: str) -> str:
+    value: Any = json.loads(meta)
+    found = value.get("licence", value.get("license", "")) if isinstance(value, dict) else ""
+    return found if isinstance(found, str) else json.dumps(found)
+
+
+def to_jsonl(table: pa.Table) -> bytes:
+    """One JSON object a line, keys in the order of the columns, UTF-8."""
+    names = [json.dumps(n, ensure_ascii=False) + ": " for n in table.schema.names]
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    buffer = io.StringIO()
+    for row in zip(*(c.to_pylist() for c in table.columns), strict=True):
+        buffer.write("{" + ", ".join([n + encode(v) for n, v in zip(names, row, strict=True)]) + "}\n")
+    return buffer.getvalue().encode()
+
+
+def _zstd(data: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=3).compress(data)
