@@ -10,16 +10,19 @@ from tamis.kernels.jit import njit
 from tamis.kernels.repeats import duplicate_spans
 from tamis.kernels.text import (
     NEWLINE,
+    blank,
     characters,
-    code_point,
     count_byte,
+    count_words,
     ends_with_ellipsis,
     grown,
     last_code_point,
+    next_word,
     split_lines,
     table_size,
+    word_length,
 )
-from tamis.kernels.unicode import SPACE, STOP
+from tamis.kernels.unicode import LETTER, STOP
 
 LINES, STOPPED, SHORT, LINE_CHARACTERS, DUPLICATE_CHARACTERS, NEWLINES, WORDS = range(7)  # columns of `fineweb`
 JAVASCRIPT, POLICY, KEPT, SENTENCES, BRACKETS, LOREM = range(3, 9)  # columns of `c4`, after LINES, STOPPED, SHORT
@@ -35,85 +38,79 @@ def is_among(point: int, points: Any) -> bool:
 
 
 @njit
-def count_words(data: Any, start: int, stop: int, flags: Any) -> tuple[int, int]:
-    """White-space words of a span, and the code points of the longest."""
-    words, longest, length = 0, 0, 0
-    i = start
-    while i < stop:
-        point, width = code_point(data, i)
-        i += width
-        if flags[point] & SPACE:
-            length = 0
-        else:
-            words += length == 0
-            length += 1
-            longest = max(longest, length)
-    return words, longest
+def ends_sentence(blanked: Any, start: int, stop: int, flags: Any, closing: Any) -> bool:
+    """Whether a word ends in a sentence-ending mark, closing quotes and brackets after it set aside."""
+    if flags[blanked[stop - 1]] & LETTER:  # nearly always
+        return False
+    while start < stop:
+        point, stop = last_code_point(blanked, start, stop)
+        if not is_among(point, closing):
+            return flags[point] & STOP != 0
+    return False
 
 
 @njit
-def count_sentences(data: Any, start: int, stop: int, flags: Any, closing: Any) -> int:
-    """Words that end in a sentence-ending mark, closing quotes and brackets after it set aside; at least one."""
-    sentences = 0
-    ended = False  # the word so far ends in a mark, or in a mark and closing characters
-    i = start
-    while i < stop:
-        point, width = code_point(data, i)
-        i += width
-        property = flags[point]
-        if property & SPACE:
-            sentences += ended
-            ended = False
-        elif property & STOP:
-            ended = True
-        elif not is_among(point, closing):
-            ended = False
-    return max(1, sentences + ended)
+def measure_words(blanked: Any, start: int, stop: int, limit: int, flags: Any, closing: Any) -> tuple[int, bool, int]:
+    """White-space words of a line, whether one has more than `limit` code points, and how many end a sentence."""
+    words, too_long, ended = 0, False, 0
+    a, b = next_word(blanked, start, stop)
+    while a < stop:
+        words += 1
+        too_long |= b - a > limit and word_length(blanked, a, b) > limit
+        ended += ends_sentence(blanked, a, b, flags, closing)
+        a, b = next_word(blanked, b, stop)
+    return words, too_long, ended
 
 
 @njit
-def find_phrases(data: Any, start: int, stop: int, phrases: Any, offsets: Any, counts: Any) -> None:
-    """Set counts[p] to the occurrences of phrase p in a span, ASCII letters of either case alike.
+def phrase_tables(phrases: Any, offsets: Any) -> Any:
+    """Bit p of tables[k, b]: byte k of phrase p is b, in lower or upper case. [3, 256] uint16."""
+    tables = np.zeros((3, 256), np.uint16)
+    for p in range(len(offsets) - 1):
+        for k in range(3):
+            b = phrases[offsets[p] + k]
+            tables[k, b] |= np.uint16(1 << p)
+            if 0x61 <= b <= 0x7A:
+                tables[k, b - 32] |= np.uint16(1 << p)
+    return tables
 
-    Phrases are ASCII, in lower case, none empty, none overlapping itself.
+
+@njit
+def find_phrases(text: Any, phrases: Any, offsets: Any, tables: Any, counts: Any) -> None:
+    """Set counts[p] to the occurrences of phrase p, ASCII letters of either case alike.
+
+    Phrases (at most 16) are ASCII, in lower case, of at least 3 bytes, none overlapping itself.
     """
     counts[:] = 0
-    interesting = np.zeros(256, np.bool_)
-    for p in range(len(offsets) - 1):
-        b = phrases[offsets[p]]
-        interesting[b] = True
-        if 0x61 <= b <= 0x7A:
-            interesting[b - 32] = True
-    for i in range(start, stop):
-        if interesting[data[i]]:
+    for i in range(len(text) - 2):
+        may_start = tables[0, text[i]] & tables[1, text[i + 1]] & tables[2, text[i + 2]]
+        if may_start:
             for p in range(len(offsets) - 1):
                 a, size = offsets[p], offsets[p + 1] - offsets[p]
-                j = 0
-                while j < size and i + j < stop:
-                    b = data[i + j]
-                    if 0x41 <= b <= 0x5A:
-                        b += 32
-                    if b != phrases[a + j]:
+                if not (may_start >> p) & 1 or i + size > len(text):
+                    continue
+                j = 3
+                while j < size:
+                    b = text[i + j]
+                    if b != phrases[a + j] and not (0x41 <= b <= 0x5A and b + 32 == phrases[a + j]):
                         break
                     j += 1
                 counts[p] += j == size
 
 
 @njit
-def citation_end(data: Any, i: int, stop: int, words: Any, offsets: Any) -> int:
-    """Where a citation mark that starts at byte `i` ends ("[12]", "[]", "[edit]", "[citation needed]"); `i` if none starts."""
-    if data[i] != 0x5B:
-        return i
+def citation_end(text: Any, i: int, words: Any, offsets: Any) -> int:
+    """Where a citation mark that starts at the "[" at byte `i` ends ("[12]", "[]", "[edit]", "[citation needed]"), else `i`."""
     j = i + 1
-    while j < stop and 0x30 <= data[j] <= 0x39:
+    while j < len(text) and 0x30 <= text[j] <= 0x39:
         j += 1
-    if j < stop and data[j] == 0x5D:
+    if j < len(text) and text[j] == 0x5D:
         return j + 1
     for w in range(len(offsets) - 1):
         a, size = offsets[w], offsets[w + 1] - offsets[w]
-        if i + size <= stop:
+        if i + size <= len(text):
             k = 0
-            while k < size and data[i + k] == words[a + k]:
+            while k < size and text[i + k] == words[a + k]:
                 k += 1
             if k == size:
                 return i + size
@@ -121,16 +118,17 @@ def citation_end(data: Any, i: int, stop: int, words: Any, offsets: Any) -> int:
 
 
 @njit
-def drop_citations(data: Any, start: int, stop: int, words: Any, offsets: Any, out: Any) -> int:
+def drop_citations(text: Any, words: Any, offsets: Any, out: Any) -> int:
     """Copy a text to `out` without its citation marks; return the bytes written."""
     size = 0
-    i = start
-    while i < stop:
-        end = citation_end(data, i, stop, words, offsets)
+    i = 0
+    while i < len(text):
+        b = text[i]
+        end = citation_end(text, i, words, offsets) if b == 0x5B else i
         if end > i:
             i = end
         else:
-            out[size] = data[i]
+            out[size] = b
             size += 1
             i += 1
     return size
@@ -155,35 +153,37 @@ def c4(
     texts = len(offsets) - 1
     rows = np.zeros((texts, 9), np.int64)
     found = np.zeros(len(phrase_offsets) - 1, np.int64)
-    clean = np.empty(0, np.uint8)
+    tables = phrase_tables(phrases, phrase_offsets)
+    clean, blanked = np.empty(0, np.uint8), np.empty(0, np.uint8)
     starts, stops, opens = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
     for t in range(texts):
         row = rows[t]
         clean = grown(clean, offsets[t + 1] - offsets[t])
-        size = drop_citations(data, offsets[t], offsets[t + 1], citations, citation_offsets, clean)
-        find_phrases(clean, 0, size, phrases, phrase_offsets, found)
+        text = clean[: drop_citations(data[offsets[t] : offsets[t + 1]], citations, citation_offsets, clean)]
+        blanked = blank(text, flags, blanked)
+        find_phrases(text, phrases, phrase_offsets, tables, found)
         row[LOREM] = found[0]
-        line_phrases = found[1:].any()
-        row[BRACKETS] = count_byte(clean, 0, size, 0x7B)
-        room = count_byte(clean, 0, size, NEWLINE) + 1
+        any_line_phrase = found[1:].any()
+        row[BRACKETS] = count_byte(text, 0x7B)
+        room = count_byte(text, NEWLINE) + 1
         starts, stops, opens = grown(starts, room), grown(stops, room), grown(opens, room)
-        lines = split_lines(clean, 0, size, flags, starts, stops, opens)
+        lines = split_lines(text, blanked, starts, stops, opens)
         row[LINES] = lines
         for k in range(lines):
             a, b = starts[k], stops[k]
-            stopped = is_among(last_code_point(clean, a, b)[0], terminal) and not ends_with_ellipsis(clean, a, b)
-            words, longest = count_words(clean, a, b, flags)
+            stopped = is_among(last_code_point(text, a, b)[0], terminal) and not ends_with_ellipsis(text, a, b)
+            words, too_long, ended = measure_words(blanked, a, b, max_word_length, flags, closing)
             javascript, policy = False, False
-            if line_phrases:
-                find_phrases(clean, a, b, phrases, phrase_offsets, found)
+            if any_line_phrase:
+                find_phrases(text[a:b], phrases, phrase_offsets, tables, found)
                 javascript, policy = found[1] > 0, bool(found[2:].any())
             row[STOPPED] += stopped
             row[SHORT] += words < min_words
             row[JAVASCRIPT] += javascript
             row[POLICY] += policy
-            if stopped and words >= min_words and longest <= max_word_length and not javascript and not policy:
+            if stopped and words >= min_words and not too_long and not javascript and not policy:
                 row[KEPT] += 1
-                row[SENTENCES] += count_sentences(clean, a, b, flags, closing)
+                row[SENTENCES] += max(1, ended)
     return rows
 
 
@@ -193,23 +193,24 @@ def fineweb(data: Any, offsets: Any, flags: Any, short: int) -> Any:
     texts = len(offsets) - 1
     rows = np.zeros((texts, 7), np.int64)
     starts, stops, opens = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
-    hashes, table, first = np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int32)
+    hashes, table, first, count = np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32)
+    blanked = np.empty(0, np.uint8)
     for t in range(texts):
-        start, stop = offsets[t], offsets[t + 1]
-        row = rows[t]
-        row[NEWLINES] = count_byte(data, start, stop, NEWLINE)
+        text, row = data[offsets[t] : offsets[t + 1]], rows[t]
+        blanked = blank(text, flags, blanked)
+        row[NEWLINES] = count_byte(text, NEWLINE)
         room = row[NEWLINES] + 1
         starts, stops, opens = grown(starts, room), grown(stops, room), grown(opens, room)
-        hashes, first = grown(hashes, room), grown(first, room)
-        lines = split_lines(data, start, stop, flags, starts, stops, opens)
+        hashes, first, count = grown(hashes, room), grown(first, room), grown(count, room)
+        lines = split_lines(text, blanked, starts, stops, opens)
         table = grown(table, table_size(lines))
         row[LINES] = lines
         for k in range(lines):
             a, b = starts[k], stops[k]
-            length = characters(data, a, b)
+            length = characters(text[a:b])
             row[LINE_CHARACTERS] += length
             row[SHORT] += length <= short
-            row[STOPPED] += flags[last_code_point(data, a, b)[0]] & STOP != 0
-        row[DUPLICATE_CHARACTERS] = duplicate_spans(data, starts, stops, lines, hashes, table, first)[1]
-        row[WORDS] = count_words(data, start, stop, flags)[0]
+            row[STOPPED] += flags[last_code_point(text, a, b)[0]] & STOP != 0
+        row[DUPLICATE_CHARACTERS] = duplicate_spans(text, starts, stops, lines, hashes, table, first, count)[1]
+        row[WORDS] = count_words(blanked, len(text))
     return rows

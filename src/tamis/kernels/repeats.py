@@ -11,20 +11,26 @@ from typing import Any
 import numpy as np
 
 from tamis.kernels.jit import njit
+from tamis.kernels.shingle import load64
 from tamis.kernels.text import (
-    FNV_OFFSET,
-    FNV_PRIME,
+    BLANK,
     GOLDEN,
+    NEWLINE,
+    SEED,
     U32,
+    blank,
     characters,
-    code_point,
+    count_byte,
+    count_words,
     first_equal,
     grown,
     hash_span,
+    leading_word,
+    low_bytes,
     split_lines,
     table_size,
+    word_length,
 )
-from tamis.kernels.unicode import SPACE
 
 CHARACTERS, LINES, DUPLICATE_LINES, LINE_CHARACTERS, PARAGRAPHS, DUPLICATE_PARAGRAPHS, PARAGRAPH_CHARACTERS, NGRAMS = range(8)
 COLUMNS = NGRAMS + 9  # one column for each n: of the top n-gram for n = 2, 3, 4, of duplicates for n = 5 .. 10
@@ -33,106 +39,77 @@ LONGEST = 10
 
 
 @njit
-def hash_words(data: Any, start: int, stop: int, flags: Any, starts: Any, stops: Any, hashes: Any, position: Any) -> int:
-    """Write span and hash of each word, and the code points of all words before it; return the number of words.
+def hash_words(blanked: Any, size: int, ascii: bool, starts: Any, stops: Any, hashes: Any, position: Any) -> int:
+    """Write span and hash (`hash_span`) of each word, and the code points of all words before it; return the number of words.
 
-    The arrays must hold `most_words` elements, `position` one more: position[j] - position[i] is the length of
-    words i .. j - 1 without the spaces between them.
+    `position` must hold one element more than there are words: position[j] - position[i] is the length of words i .. j - 1
+    without the spaces between them.
     """
-    words = 0
-    length = 0
+    words, length, p = 0, 0, 0
     position[0] = 0
-    i = start
-    while i < stop:
-        word = i
-        h = FNV_OFFSET
-        width = 1
-        while i < stop:
-            b = int(data[i])
-            if b < 0x80:
-                if flags[b] & SPACE:
-                    break
-                h = (h ^ np.uint64(b)) * FNV_PRIME
-                i += 1
-            else:
-                b, width = code_point(data, i)
-                if flags[b] & SPACE:
-                    break
-                h = (h ^ np.uint64(b)) * FNV_PRIME
-                i += width
-            length += 1
-        if i > word:
-            starts[words], stops[words] = word, i
-            h *= GOLDEN
-            hashes[words] = h ^ (h >> U32)
-            words += 1
-            position[words] = length
-        if i < stop:
-            i += 1 if data[i] < 0x80 else width
+    while p < size:
+        if blanked[p] == BLANK:
+            p += 1
+            continue
+        start, h = p, SEED
+        while True:
+            block = load64(blanked, p)
+            bytes = leading_word(block)
+            if bytes < 8 or blanked[p + 8] == BLANK:
+                break
+            h = (h ^ block) * GOLDEN
+            h ^= h >> U32
+            p += 8
+        p += bytes
+        h = (h ^ low_bytes(block, bytes)) * GOLDEN
+        starts[words], stops[words], hashes[words] = start, p, h ^ (h >> U32)
+        length += p - start if ascii else word_length(blanked, start, p)
+        words += 1
+        position[words] = length
+        p += 1
     return words
 
 
 @njit
-def most_words(data: Any, start: int, stop: int) -> int:
-    """Not fewer than the words of a text, nor than its "\\n" and one: bytes that can begin white space, and one."""
-    count = 1
-    for i in range(start, stop):
-        b = data[i]
-        count += (b <= 0x20) | (b == 0xC2) | ((b >= 0xE1) & (b <= 0xE3))
-    return count
-
-
-@njit
-def repeated_words(first: Any, words: int, count: Any, places: Any) -> int:
-    """Mark words that occur once with -1 in `first`; write the places of the others, return how many."""
-    count[:words] = 0
-    for i in range(words):
-        count[first[i]] += 1
+def keep_repeated(first: Any, places: Any, candidates: int, count: Any) -> int:
+    """Keep the places whose word or n-gram occurs more than once, set `first` of the others to -1; return how many remain."""
     kept = 0
-    for i in range(words):
-        if count[first[i]] > 1:
-            places[kept] = i
-            kept += 1
-        else:
-            first[i] = -1
-    first[words] = -1
+    for p in range(candidates):  # no branch: the processor could not guess it
+        i = places[p]
+        again = count[first[i]] > 1
+        places[kept] = i
+        kept += again
+        first[i] = first[i] if again else -1
     return kept
 
 
 @njit
-def lengthen(first: Any, places: Any, kept: int, count: Any, keys: Any, table: Any) -> int:
+def lengthen(first: Any, places: Any, kept: int, count: Any, pairs: Any, keys: Any, table: Any) -> int:
     """From repeated (n-1)-grams to repeated n-grams, in place: first[i] becomes the place where the n-gram at i first occurs, or
     -1 if it occurs once; count[first[i]] how often; `places` the remaining i, ascending; returns how many remain."""
-    size = table_size(kept)
-    mask = np.uint64(size - 1)
-    table[:size] = -1
-    pairs = 0
+    candidates = 0
     for p in range(kept):
         i = places[p]
         left, right = first[i], first[i + 1]
-        if right < 0:
-            first[i] = -1
-            continue
-        key = (np.uint64(left) << U32) | np.uint64(right)
+        first[i] = -1
+        places[candidates] = i
+        pairs[candidates] = (np.uint64(left) << U32) | np.uint64(right)
+        candidates += right >= 0
+    size = table_size(candidates)
+    mask = np.uint64(size - 1)
+    table[:size] = -1
+    for p in range(candidates):
+        i, key = places[p], pairs[p]
         h = key * GOLDEN
         slot = (h ^ (h >> U32)) & mask
         while table[slot] >= 0 and keys[slot] != key:
             slot = (slot + np.uint64(1)) & mask
-        if table[slot] < 0:
-            table[slot], keys[slot], count[i] = i, key, 0
-        first[i] = table[slot]
-        count[table[slot]] += 1
-        places[pairs] = i
-        pairs += 1
-    kept = 0
-    for p in range(pairs):
-        i = places[p]
-        if count[first[i]] > 1:
-            places[kept] = i
-            kept += 1
-        else:
-            first[i] = -1
-    return kept
+        known = table[slot]
+        earliest = i if known < 0 else known
+        table[slot], keys[slot] = earliest, key
+        first[i] = earliest
+        count[earliest] = 1 if known < 0 else count[earliest] + 1
+    return keep_repeated(first, places, candidates, count)
 
 
 @njit
@@ -168,16 +145,18 @@ def duplicate_ngrams(n: int, first: Any, places: Any, kept: int, seen: Any, posi
 
 
 @njit
-def duplicate_spans(data: Any, starts: Any, stops: Any, items: int, hashes: Any, table: Any, first: Any) -> tuple[int, int]:
+def duplicate_spans(
+    text: Any, starts: Any, stops: Any, items: int, hashes: Any, table: Any, first: Any, count: Any
+) -> tuple[int, int]:
     """How many spans equal an earlier one, and their code points."""
     for i in range(items):
-        hashes[i] = hash_span(data, starts[i], stops[i])
-    first_equal(data, hashes, starts, stops, items, table, first)
+        hashes[i] = hash_span(text, starts[i], stops[i])
+    first_equal(text, hashes, starts, stops, items, table, first, count)
     duplicates, length = 0, 0
     for i in range(items):
         if first[i] != i:
             duplicates += 1
-            length += characters(data, starts[i], stops[i])
+            length += characters(text[starts[i] : stops[i]])
     return duplicates, length
 
 
@@ -201,31 +180,36 @@ def repetition(data: Any, offsets: Any, flags: Any) -> Any:
     starts, stops, position = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
     hashes, keys = np.empty(0, np.uint64), np.empty(0, np.uint64)
     table, first, places, count = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32)
-    opens, seen = np.empty(0, np.bool_), np.empty(0, np.bool_)
+    opens, seen, blanked = np.empty(0, np.bool_), np.empty(0, np.bool_), np.empty(0, np.uint8)
     for t in range(texts):
-        start, stop = offsets[t], offsets[t + 1]
-        row = rows[t]
-        row[CHARACTERS] = characters(data, start, stop)
+        text, row = data[offsets[t] : offsets[t + 1]], rows[t]
+        size = len(text)
+        row[CHARACTERS] = characters(text)
+        blanked = blank(text, flags, blanked)
 
-        room = most_words(data, start, stop) + 1  # of lines there are never more than of words, and each "\n" counts
+        room = max(count_words(blanked, size), count_byte(text, NEWLINE)) + 1
         starts, stops, position, hashes = grown(starts, room), grown(stops, room), grown(position, room), grown(hashes, room)
         first, places, count = grown(first, room), grown(places, room), grown(count, room)
         opens, seen = grown(opens, room), grown(seen, room)
-        lines = split_lines(data, start, stop, flags, starts, stops, opens)
-        table = grown(table, table_size(lines))
+        table, keys = grown(table, table_size(room)), grown(keys, table_size(room))
+
+        lines = split_lines(text, blanked, starts, stops, opens)
         row[LINES] = lines
-        row[DUPLICATE_LINES], row[LINE_CHARACTERS] = duplicate_spans(data, starts, stops, lines, hashes, table, first)
-        row[PARAGRAPHS] = join_paragraphs(starts, stops, opens, lines)
+        row[DUPLICATE_LINES], row[LINE_CHARACTERS] = duplicate_spans(text, starts, stops, lines, hashes, table, first, count)
+        paragraphs = join_paragraphs(starts, stops, opens, lines)
+        row[PARAGRAPHS] = paragraphs
         row[DUPLICATE_PARAGRAPHS], row[PARAGRAPH_CHARACTERS] = duplicate_spans(
-            data, starts, stops, row[PARAGRAPHS], hashes, table, first
+            text, starts, stops, paragraphs, hashes, table, first, count
         )
 
-        words = hash_words(data, start, stop, flags, starts, stops, hashes, position)
-        table, keys = grown(table, table_size(words)), grown(keys, table_size(words))
-        first_equal(data, hashes, starts, stops, words, table, first)
-        kept = repeated_words(first, words, count, places)
+        words = hash_words(blanked, size, row[CHARACTERS] == size, starts, stops, hashes, position)
+        first_equal(blanked, hashes, starts, stops, words, table, first, count)
+        first[words] = -1
+        for i in range(words):
+            places[i] = i
+        kept = keep_repeated(first, places, words, count)
         for n in range(2, LONGEST + 1):
-            kept = lengthen(first, places, kept, count, keys, table)
+            kept = lengthen(first, places, kept, count, hashes, keys, table)
             if n <= TOP_UNTIL:
                 row[NGRAMS + n - 2] = top_ngram(n, words, first, places, kept, count, position)
             else:

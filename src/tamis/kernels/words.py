@@ -7,8 +7,20 @@ from typing import Any
 import numpy as np
 
 from tamis.kernels.jit import njit
-from tamis.kernels.text import code_point, count_byte, ends_with_ellipsis, grown, split_lines
-from tamis.kernels.unicode import LETTER, SPACE
+from tamis.kernels.text import (
+    BLANK,
+    NEWLINE,
+    blank,
+    characters,
+    code_point,
+    count_byte,
+    count_words,
+    ends_with_ellipsis,
+    grown,
+    next_word,
+    split_lines,
+)
+from tamis.kernels.unicode import LETTER
 
 WORDS, CHARACTERS, HASHES, ELLIPSES, LETTERED, STOP_WORDS, LINES, BULLETS, TRAILING = range(9)
 COLUMNS = 9
@@ -24,15 +36,15 @@ def buckets(known: Any, offsets: Any) -> Any:
 
 
 @njit
-def find_word(data: Any, start: int, stop: int, known: Any, offsets: Any, bucket: Any) -> int:
+def find_word(blanked: Any, start: int, stop: int, known: Any, offsets: Any, bucket: Any) -> int:
     """The position of a span among the known words, or -1."""
-    b = data[start]
+    b = blanked[start]
     for k in range(bucket[b], bucket[b + 1]):
         a = offsets[k]
         size = offsets[k + 1] - a
         if size == stop - start:
             j = 1
-            while j < size and known[a + j] == data[start + j]:
+            while j < size and known[a + j] == blanked[start + j]:
                 j += 1
             if j == size:
                 return k
@@ -40,43 +52,29 @@ def find_word(data: Any, start: int, stop: int, known: Any, offsets: Any, bucket
 
 
 @njit
-def count_words(data: Any, start: int, stop: int, flags: Any, known: Any, offsets: Any, bucket: Any, seen: Any, row: Any) -> None:
-    """Fill the columns WORDS to STOP_WORDS of `row` for one text. `seen` has one element per known word."""
-    seen[:] = False
-    i = start
-    while i < stop:
-        word = i
-        bits = 0
-        dots = 0
-        while i < stop:
-            b = int(data[i])
-            if b < 0x80:
-                property = flags[b]
-                width = 1
-                row[HASHES] += b == 0x23
-                dots = dots + 1 if b == 0x2E else 0
-                if dots == 3:
-                    row[ELLIPSES] += 1
-                    dots = 0
-            else:
-                b, width = code_point(data, i)
-                property = flags[b]
-                row[ELLIPSES] += b == 0x2026
-                dots = 0
-            if property & SPACE:
-                break
-            bits |= property
-            row[CHARACTERS] += 1
-            i += width
-        if i > word:
-            row[WORDS] += 1
-            row[LETTERED] += bits & LETTER != 0
-            k = find_word(data, word, i, known, offsets, bucket)
-            if k >= 0:
-                seen[k] = True
-        if i < stop:
-            i += width
-    row[STOP_WORDS] = seen.sum()
+def has_letter(blanked: Any, start: int, stop: int, flags: Any) -> bool:
+    """Whether a word has an alphabetic character."""
+    while start < stop:  # seldom more than once
+        point, width = code_point(blanked, start)
+        if flags[point] & LETTER:
+            return True
+        start += width
+    return False
+
+
+@njit
+def count_ellipses(text: Any) -> int:
+    """Occurrences of "..." (not overlapping) and of U+2026."""
+    found = 0
+    dots = 0
+    for i in range(2, len(text)):
+        if text[i] == 0x2E:
+            if text[i - 1] == 0x2E and text[i - 2] == 0x2E and i - dots >= 2:
+                found += 1
+                dots = i + 1  # where the next "..." may start
+        elif text[i] == 0xA6:
+            found += text[i - 1] == 0x80 and text[i - 2] == 0xE2
+    return found
 
 
 @njit
@@ -86,18 +84,31 @@ def quality(data: Any, offsets: Any, flags: Any, known: Any, known_offsets: Any,
     rows = np.zeros((texts, COLUMNS), np.int64)
     bucket = buckets(known, known_offsets)
     seen = np.zeros(len(known_offsets) - 1, np.bool_)
+    blanked = np.empty(0, np.uint8)
     starts, stops, opens = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
     for t in range(texts):
-        start, stop = offsets[t], offsets[t + 1]
-        row = rows[t]
-        count_words(data, start, stop, flags, known, known_offsets, bucket, seen, row)
-        room = count_byte(data, start, stop, 10) + 1
+        text, row = data[offsets[t] : offsets[t + 1]], rows[t]
+        size = len(text)
+        blanked = blank(text, flags, blanked)
+        seen[:] = False
+        start, stop = next_word(blanked, 0, size)
+        while start < size:
+            row[LETTERED] += has_letter(blanked, start, stop, flags)
+            k = find_word(blanked, start, stop, known, known_offsets, bucket)
+            if k >= 0:
+                seen[k] = True
+            start, stop = next_word(blanked, stop, size)
+        row[STOP_WORDS] = seen.sum()
+        row[WORDS] = count_words(blanked, size)
+        row[CHARACTERS] = characters(blanked[:size]) - count_byte(blanked[:size], BLANK)
+        row[HASHES] = count_byte(text, 0x23)
+        row[ELLIPSES] = count_ellipses(text)
+        room = count_byte(text, NEWLINE) + 1
         starts, stops, opens = grown(starts, room), grown(stops, room), grown(opens, room)
-        lines = split_lines(data, start, stop, flags, starts, stops, opens)
-        row[LINES] = lines
-        for k in range(lines):
-            first = code_point(data, starts[k])[0]
+        row[LINES] = split_lines(text, blanked, starts, stops, opens)
+        for k in range(row[LINES]):
+            first = code_point(text, starts[k])[0]
             for bullet in bullets:
                 row[BULLETS] += first == bullet
-            row[TRAILING] += ends_with_ellipsis(data, starts[k], stops[k])
+            row[TRAILING] += ends_with_ellipsis(text, starts[k], stops[k])
     return rows
