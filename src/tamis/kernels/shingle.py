@@ -56,6 +56,7 @@ U0, U1, U3, U29, U32, U56 = (np.uint64(i) for i in (0, 1, 3, 29, 32, 56))
 SPACE_BYTE = np.uint8(32)
 
 
+@cache
 def kind_of(char: str) -> int:
     """Which of WORD, SPACE, SINGLE, MARK, PUNCTUATION a character is."""
     if char.isspace():
@@ -71,6 +72,7 @@ def kind_of(char: str) -> int:
     return SINGLE if unspaced and (category[0] == "L" or category == "Nl") else WORD
 
 
+@cache
 def lower_of(char: str) -> str:
     """One code point for one code point."""
     return "σ" if char in "Σς" else char.lower()[0]

@@ -1,0 +1,189 @@
+"""Deduplication: the same survivors whatever the order, every drop proved, planted copies found, canaries that bite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from planted import Here, copy_of, generated, name_id, outcome, plain_jaccard, plant, real, view_of
+
+from tamis.core.errors import TamisError, UsageError
+from tamis.core.runner import run
+from tamis.core.step import Inputs, Output, Piece, Step, Where
+from tamis.core.store import Store
+from tamis.data.dedup import Exact, MinHash, Signatures, Survivors
+from tamis.data.score import Score
+from tamis.data.select import View
+
+REAL = ("text/wikipedia-vital-en", "text/qa-medquad-en", "text/recipes-wikibooks-en", "text/wikipedia-vital-fr")
+
+
+def no_dataset(_: Any) -> View:
+    raise AssertionError("nothing to resolve")
+
+
+def dropped(rows: list[tuple[str, str]], op: Any, folder: Path, shards: int = 3, cut: tuple[str, ...] = ()) -> dict[str, Any]:
+    view = view_of(rows, shards, cut)
+    return outcome(view, op.select(view, no_dataset), folder)
+
+
+def check_every_drop(rows: list[tuple[str, str]], found: dict[str, Any], threshold: float) -> None:
+    """A dropped row names a row that is kept and truly is that near."""
+    texts = {name_id(name): text for name, text in rows}
+    for own, (_, evidence) in found.items():
+        survivor = evidence["survivor"]
+        assert survivor in texts and survivor not in found
+        true = plain_jaccard(texts[own], texts[survivor])
+        assert true >= threshold and evidence["jaccard"] == round(true, 4)
+
+
+def report(rows: list[tuple[str, str]], pairs: list[tuple[str, str, str]], found: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """Print and return, for each bin of true similarity, planted pairs found (one side dropped) of all."""
+    texts = dict(rows)
+    bins: dict[str, tuple[int, int]] = {}
+    for left, right, _ in pairs:
+        true = plain_jaccard(texts[left], texts[right])
+        name = next((f">= {b}" for b in (1.0, 0.9, 0.85, 0.8, 0.7, 0.5) if true >= b), "< 0.5")
+        hit, total = bins.get(name, (0, 0))
+        bins[name] = (hit + (name_id(left) in found or name_id(right) in found), total + 1)
+    for name in sorted(bins, reverse=True):
+        print(f"J {name}: {bins[name][0]} of {bins[name][1]} planted pairs found")
+    print(f"{len(found)} rows dropped, each with a verified survivor: precision 1")
+    return bins
+
+
+def check_recall(bins: dict[str, tuple[int, int]]) -> None:
+    for name, least in ((">= 1.0", 1.0), (">= 0.9", 0.99), (">= 0.85", 0.94), (">= 0.8", 0.8)):
+        hit, total = bins[name]
+        assert hit >= least * total, name
+
+
+def test_planted_copies_of_generated_text(tmp_path: Path) -> None:
+    rows, pairs = plant(generated(900, np.random.default_rng(3)), np.random.default_rng(4))
+    found = dropped(rows, MinHash(), tmp_path)
+    check_every_drop(rows, found, 0.8)
+    bins = report(rows, pairs, found)
+    check_recall(bins)
+    assert bins[">= 0.7"][0] == bins[">= 0.5"][0] == bins["< 0.5"][0] == 0
+
+
+def test_planted_copies_of_real_text(tmp_path: Path) -> None:
+    rows, pairs = plant(real(REAL, 500), np.random.default_rng(5))
+    found = dropped(rows, MinHash(), tmp_path)
+    check_every_drop(rows, found, 0.8)
+    check_recall(report(rows, pairs, found))
+
+
+def test_the_outcome_depends_neither_on_order_nor_on_shards(tmp_path: Path) -> None:
+    generator = np.random.default_rng(6)
+    rows, _ = plant(generated(200, generator), generator)
+    rows += [(f"chain{k}", copy_of(rows[0][1], "1%", generator)) for k in range(30)]
+    expected = dropped(rows, MinHash(), tmp_path / "0", 1)
+    assert len(expected) > 80
+    for number, shards in enumerate((1, 2, 7, 50), 1):
+        shuffled = [rows[i] for i in generator.permutation(len(rows))]
+        assert dropped(shuffled, MinHash(), tmp_path / str(number), shards) == expected
+
+
+def test_the_outcome_is_the_greedy_choice_in_id_order(tmp_path: Path) -> None:
+    """Against the definition with all pairs compared; at J >= .97 no candidate is overlooked (1e-10)."""
+    generator = np.random.default_rng(7)
+    base = generated(25, generator)
+    rows = [(f"{k}-{n}", copy_of(text, "0.5%", generator)) for k, text in enumerate(base) for n in range(6)]
+    texts = {name_id(name): text for name, text in rows}
+    expected: dict[str, str] = {}
+    for own in sorted(texts):
+        near = (o for o in sorted(texts) if o < own and o not in expected and plain_jaccard(texts[o], texts[own]) >= 0.97)
+        survivor = next(near, None)
+        if survivor is not None:
+            expected[own] = survivor
+    found = dropped(rows, MinHash(threshold=0.97), tmp_path)
+    assert {own: evidence["survivor"] for own, (_, evidence) in found.items()} == expected
+
+
+def test_rows_dropped_before_are_neither_survivors_nor_dropped_again(tmp_path: Path) -> None:
+    text = generated(1, np.random.default_rng(8))[0]
+    names = sorted(("a", "b", "c"), key=name_id)
+    rows = [(name, text) for name in names]
+    for op in (MinHash(), Exact()):
+        found = dropped(rows, op, tmp_path / type(op).__name__, cut=(names[0],))
+        assert found[name_id(names[0])][0] == "cut" and name_id(names[1]) not in found
+        assert found[name_id(names[2])][1]["survivor"] == name_id(names[1])
+
+
+def test_exact_drops_equal_texts_and_with_normalise_equal_words(tmp_path: Path) -> None:
+    rows = [("a", "One two"), ("b", "One two"), ("c", "one\n two "), ("d", "one two three"), ("e", ""), ("f", "")]
+    equal = dropped(rows, Exact(), tmp_path / "0")
+    assert {reason for reason, _ in equal.values()} == {"duplicate"} and len(equal) == 2
+    first = min(("a", "b"), key=name_id)
+    other = "a" if first == "b" else "b"
+    assert equal[name_id(other)][1] == {"survivor": name_id(first), "jaccard": 1.0}
+    assert len(dropped(rows, Exact(normalise=True), tmp_path / "1")) == 3
+
+
+def test_texts_without_words_and_short_texts(tmp_path: Path) -> None:
+    rows = [("a", ""), ("b", " "), ("c", "two words"), ("d", "TWO  words"), ("e", "two words more")]
+    found = dropped(rows, MinHash(), tmp_path)
+    assert set(found) == {max(name_id("c"), name_id("d"))}
+
+
+@pytest.mark.parametrize("rows", [[], [("a", "")], [("a", "one text of a few words")]])
+def test_tiny_corpora(rows: list[tuple[str, str]], tmp_path: Path) -> None:
+    assert dropped(rows, MinHash(), tmp_path / "0", 2) == dropped(rows, Exact(), tmp_path / "1", 2) == {}
+
+
+@dataclass(frozen=True)
+class Length(Score):
+    """Characters of a text."""
+
+    def score(self, text: str) -> float:
+        return float(len(text))
+
+
+@pytest.mark.parametrize("op", [MinHash(prefer=Length().field()), Exact(normalise=True, prefer=Length().field())])
+def test_a_preferred_score_decides_who_survives(op: Any, tmp_path: Path) -> None:
+    text = generated(1, np.random.default_rng(9))[0]
+    rows = [(f"r{k}", text + " " * k) for k in range(12)]
+    found = dropped(rows, op, tmp_path)
+    assert {evidence["survivor"] for _, evidence in found.values()} == {name_id("r11")} and len(found) == 11
+
+
+@dataclass(frozen=True)
+class Zeros(Signatures):
+    """Signatures that were never filled in, as by a writer that failed silently."""
+
+    def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
+        rows = next(s.rows for s in inputs[0].shards if s.name == piece.spec)
+        out.ledger.rows_in = out.ledger.rows_out = rows
+        signature = pa.array([k.to_bytes(4, "big") * self.bands for k in range(rows)], pa.binary(4 * self.bands))
+        out.write(piece.spec, pa.table({"signature": signature, "shingles": pa.array([9] * rows, pa.int32())}))
+
+
+@dataclass(frozen=True)
+class Empty(Signatures):
+    """Signatures that say that no text has a word."""
+
+    def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
+        rows = next(s.rows for s in inputs[0].shards if s.name == piece.spec)
+        out.ledger.rows_in = out.ledger.rows_out = rows
+        signature = pa.array([bytes(4 * self.bands)] * rows, pa.binary(4 * self.bands))
+        out.write(piece.spec, pa.table({"signature": signature, "shingles": pa.array([0] * rows, pa.int32())}))
+
+
+@pytest.mark.parametrize("broken", [Zeros, Empty])
+def test_canaries_stop_a_step_whose_signatures_are_not_those_of_the_text(broken: Any, tmp_path: Path) -> None:
+    rows, _ = plant(generated(20, np.random.default_rng(10)), np.random.default_rng(11))
+    view = view_of(rows)
+    step = Step(Survivors(None, 14, 8, 5, 0.8), (*view, Step(broken(14, 8, 5), (view.text,))))
+    with pytest.raises(TamisError, match="planted copies were not found"):
+        run([step], Store(tmp_path), Here(), Where())
+
+
+@pytest.mark.parametrize("wrong", [{"threshold": 0.0}, {"threshold": 1.5}, {"bands": 0}, {"ngram": 0}])
+def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="MinHash"):
+        MinHash(**wrong)
