@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from tamis.core.errors import TamisError, UsageError  # noqa: E402
 from tamis.lm.logprob import token_logprobs  # noqa: E402
-from tamis.lm.model import Architecture, build, future_leak, load  # noqa: E402
+from tamis.lm.model import Architecture, build, future_leak, load, save  # noqa: E402
 from tamis.lm.numerics import Numerics, keep_memory  # noqa: E402
 
 SHAPES = {
@@ -93,9 +95,13 @@ def test_scores_do_not_depend_on_the_batch(family: str) -> None:
 @pytest.mark.parametrize("family", SHAPES)
 def test_a_saved_model_opens_with_the_same_scores(family: str, tmp_path: object) -> None:
     model = stirred(SHAPES[family])
-    model.save_pretrained(tmp_path)
+    save(model, Path(str(tmp_path)))
     ids = torch.randint(300, (2, 33), generator=torch.Generator().manual_seed(3))
-    assert torch.equal(token_logprobs(load(str(tmp_path)), ids), token_logprobs(model, ids))
+    opened = load(str(tmp_path))
+    for name in ("_attn_implementation", "_experts_implementation"):
+        assert getattr(opened.config, name) == getattr(model.config, name)
+    with Numerics.here().applied():
+        assert torch.equal(token_logprobs(opened, ids), token_logprobs(model, ids))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ standard deviation between seeds falls from .066 to .024.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +96,6 @@ class Architecture:
             "bos_token_id": bos,
             "eos_token_id": eos,
             "tie_word_embeddings": self.tied,
-            "use_cache": False,
             "initializer_range": self.matrix_std,
             "dtype": "float32",
         }
@@ -155,20 +156,43 @@ def build(
     return model.eval()
 
 
-def load(directory: str | Path) -> PreTrainedModel:
-    """Open a model directory for scoring: fp32, evaluation mode, the attention it was trained with, no code from it run."""
-    import torch
-    from transformers import AutoModelForCausalLM
+def save(model: PreTrainedModel, directory: Path) -> None:
+    """Write config.json, generation_config.json and model.safetensors: equal models give equal bytes."""
+    with _no_bar():
+        model.save_pretrained(directory)
 
-    eager = '"bloom"' in (Path(directory) / "config.json").read_text(encoding="utf-8")
-    model = AutoModelForCausalLM.from_pretrained(
-        directory,
-        dtype=torch.float32,
-        attn_implementation="eager" if eager else "sdpa",
-        use_safetensors=True,
-        trust_remote_code=False,
-    )
+
+def load(directory: str | Path) -> PreTrainedModel:
+    """Open a model directory for scoring: fp32, evaluation mode, attention and experts as in training, no code from it run."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
+    with _no_bar():
+        model = AutoModelForCausalLM.from_pretrained(
+            directory,
+            dtype=torch.float32,
+            attn_implementation="eager" if config.model_type == "bloom" else "sdpa",
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+    if getattr(config, "num_experts", 0):
+        model.set_experts_implementation("eager")
     return model.eval()
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """transformers draws a progress bar for every file; these files are small."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def future_leak(model: PreTrainedModel, vocab_size: int, length: int = 32, seed: int = 0) -> float:

@@ -44,10 +44,10 @@ class Numerics:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Run torch with these settings and deterministic algorithms. TamisError if this machine cannot."""
-        import torch
-
         if self.torch != _torch_minor():
             raise TamisError(f"numerics ask for torch {self.torch}, {_torch_minor()} is installed; install the one planned")
+        import torch
+
         if self.device == "cuda":
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
             if not torch.cuda.is_available():
