@@ -93,6 +93,8 @@ def buffers(array: Any) -> Buffers:
         offsets, start = bytes(8), 0
     else:
         start = array.offset * 8
-    view = np.frombuffer(offsets, np.int64, len(array) + 1, start)
-    # read-only like every view, so that a batch without bytes does not compile a second kernel
-    return Buffers(np.frombuffer(data, np.uint8) if data else np.frombuffer(bytes(1), np.uint8)[:0], view)
+    places = np.frombuffer(offsets, np.int64, len(array) + 1, start)
+    view = np.frombuffer(data, np.uint8) if data else np.frombuffer(bytes(1), np.uint8)[:0]
+    for each in (view, places):  # Arrow buffers may be writable or not: numba would compile each kernel for both
+        each.setflags(write=False)
+    return Buffers(view, places)
