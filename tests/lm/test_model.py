@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tamis.core.errors import TamisError, UsageError  # noqa: E402
-from tamis.lm.logprob import token_logprobs  # noqa: E402
+from tamis.lm.logprob import batch_rows, token_logprobs  # noqa: E402
 from tamis.lm.model import Architecture, build, future_leak, load, save  # noqa: E402
 from tamis.lm.numerics import Numerics, keep_memory  # noqa: E402
 
@@ -78,18 +78,26 @@ def test_the_probe_finds_a_leak() -> None:
 @pytest.mark.parametrize("family", SHAPES)
 def test_scores_do_not_depend_on_the_batch(family: str) -> None:
     model = stirred(SHAPES[family])
-    ids = torch.randint(300, (5, 65), generator=torch.Generator().manual_seed(3))
+    ids = torch.randint(300, (21, 65), generator=torch.Generator().manual_seed(3))
+    order = torch.randperm(21, generator=torch.Generator().manual_seed(4))
     with Numerics.here().applied():
         together = token_logprobs(model, ids)
-        shuffled = token_logprobs(model, ids[[4, 2, 0]])
-        alone = token_logprobs(model, ids[2:3])
-    assert together.shape == (5, 64)
-    assert together.dtype == torch.float32
-    assert torch.equal(shuffled, together[[4, 2, 0]])
-    assert torch.equal(alone, together[2:3])
+        assert together.shape == (21, 64)
+        assert together.dtype == torch.float32
+        assert torch.equal(token_logprobs(model, ids[order]), together[order])
+        for start, end in ((2, 3), (5, 14), (20, 21)):
+            assert torch.equal(token_logprobs(model, ids[start:end]), together[start:end])
     with torch.no_grad():
         direct = torch.log_softmax(model(input_ids=ids).logits, -1)[:, :-1].gather(-1, ids[:, 1:, None])[..., 0]
     assert torch.allclose(together, direct, atol=1e-5)
+
+
+def test_rows_run_together_as_far_as_logits_fit() -> None:
+    model = build(SHAPES["qwen3"], 300, 0)
+    assert batch_rows(model, 256) == 8
+    model.config.vocab_size = 1 << 15
+    assert [batch_rows(model, length) for length in (64, 128, 1024)] == [8, 4, 1]
+    assert batch_rows(build(SHAPES["qwen3-moe"], 300, 0), 32) == 1
 
 
 @pytest.mark.parametrize("family", SHAPES)

@@ -1,9 +1,10 @@
 """Log-probabilities of tokens, the same bits whatever else is scored beside them.
 
-Invariant: a row's scores depend on the model, the row and its length alone. On the CPU rows are run one by one, which
-holds by construction and costs nothing at small sizes (logits stay in cache); on CUDA in batches of exactly
-`CUDA_ROWS`, the last filled up, so that every kernel always sees the same shape.
-Callers who pad a row at its end (models are causal) score all documents in one length and get one shape throughout.
+Invariant: a row's scores depend on the model, the row and its length alone. Rows run in batches of one shape, a function of
+model, length and device, the last batch filled up, so every matrix product has the same dimensions; that its result for a row
+does not depend on the other rows or on the place is held by tests in every family. A mixture of experts groups tokens by
+expert, so its shapes do depend on the companions: its rows run one by one.
+Callers who pad rows at their end (models are causal) get one shape throughout.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-CUDA_ROWS = 16
+ROWS = {"cpu": 8, "cuda": 16}
+LOGITS = 1 << 24  # largest number of logits at once on the CPU
 
 
 def token_logprobs(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
@@ -30,8 +32,7 @@ def token_logprobs(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
     import torch
 
     rows, length = ids.shape
-    device = next(model.parameters()).device
-    step = CUDA_ROWS if device.type == "cuda" else 1
+    step = batch_rows(model, length)
     out = torch.empty((rows, length - 1), dtype=torch.float32)
     with torch.no_grad():
         for start in range(0, rows, step):
@@ -39,8 +40,16 @@ def token_logprobs(model: PreTrainedModel, ids: torch.Tensor) -> torch.Tensor:
             real = len(batch)
             if real < step:
                 batch = torch.cat([batch, batch[-1:].expand(step - real, length)])
-            batch = batch.to(device)
+            batch = batch.to(model.device)
             logits = model(input_ids=batch[:, :-1], use_cache=False).logits.float()
             scores = torch.log_softmax(logits, dim=-1).gather(-1, batch[:, 1:, None]).squeeze(-1)
             out[start : start + real] = scores[:real].cpu()
     return out
+
+
+def batch_rows(model: PreTrainedModel, length: int) -> int:
+    """Rows that run together: 16 on CUDA, on the CPU 8 or fewer where the vocabulary is large, 1 for a mixture of experts."""
+    if getattr(model.config, "num_experts", 0):
+        return 1
+    rows = ROWS[model.device.type]
+    return rows if model.device.type == "cuda" else max(1, min(rows, LOGITS // (length * model.config.vocab_size)))
