@@ -75,6 +75,13 @@ def test_the_probe_finds_a_leak() -> None:
     assert future_leak(model, 300) > 1e-3
 
 
+def test_the_probe_takes_no_nan_for_a_proof() -> None:
+    model = stirred(SHAPES["qwen3"])
+    with torch.no_grad():
+        model.model.norm.weight.fill_(float("nan"))
+    assert future_leak(model, 300) == float("inf")
+
+
 @pytest.mark.parametrize("family", SHAPES)
 def test_scores_do_not_depend_on_the_batch(family: str) -> None:
     model = stirred(SHAPES[family])

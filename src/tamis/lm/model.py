@@ -11,6 +11,7 @@ standard deviation between seeds falls from .066 to .024.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -196,7 +197,9 @@ def _no_bar() -> Iterator[None]:
 
 
 def future_leak(model: PreTrainedModel, vocab_size: int, length: int = 32, seed: int = 0) -> float:
-    """The largest change of any logit before a place when all tokens from that place on are replaced: 0 if causal."""
+    """The largest change of any logit before a place when all tokens from that place on are replaced.
+
+    0 (or rounding) if the model is causal; infinite where logits are not numbers, which proves nothing."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -207,5 +210,6 @@ def future_leak(model: PreTrainedModel, vocab_size: int, length: int = 32, seed:
         for place in range(1, length, max(1, length // 8)):
             changed = torch.cat([first[:, :place], second[:, place:]], dim=1)
             logits: torch.Tensor = model(input_ids=changed, use_cache=False).logits
-            leak = max(leak, float((logits[:, :place] - whole[:, :place]).abs().max()))
+            change = float((logits[:, :place] - whole[:, :place]).abs().max())
+            leak = max(leak, math.inf if math.isnan(change) else change)
     return leak
