@@ -43,7 +43,7 @@ class SpanIndex(NamedTuple):
     places: Offsets  # per n-gram: its first word in `words`
     owners: Ints  # per n-gram: its reference
     sizes: Offsets  # the different n
-    sieve: Hashes  # bits: which n-grams may be there
+    sieve: Hashes  # bits: with which words, as many as the smallest n, an n-gram may begin
 
 
 class ShingleIndex(NamedTuple):
@@ -80,11 +80,15 @@ def _sieve(grams: Hashes) -> Hashes:
 
 
 @njit
-def _find(h: np.uint64, grams: Hashes, sieve: Hashes, shift: np.uint64) -> int:
-    """The first place of h in the rising `grams`, or -1."""
+def _passes(h: np.uint64, sieve: Hashes, shift: np.uint64) -> bool:
+    """Whether h may be among the hashes of a sieve."""
     place = h >> shift
-    if sieve[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63)) & U1 == U0:
-        return -1
+    return sieve[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63)) & U1 != U0
+
+
+@njit
+def _find(h: np.uint64, grams: Hashes) -> int:
+    """The first place of h in the rising `grams`, or -1."""
     low, high = 0, len(grams)
     while low < high:
         middle = (low + high) >> 1
@@ -141,6 +145,15 @@ def _reference_grams(
 
 
 @njit
+def _heads(words: Hashes, places: Offsets, size: int) -> Hashes:
+    """Hash of the `size` words from each place on."""
+    out = np.empty(len(places), np.uint64)
+    for k in range(len(places)):
+        roll(words[places[k] :], size, size, out[k:])
+    return out
+
+
+@njit
 def _weights(words: Hashes, offsets: Offsets) -> Offsets:
     """Half words of each reference."""
     out = np.zeros(len(offsets) - 1, np.int64)
@@ -167,7 +180,9 @@ def span_index(references: Buffers, span: int = 13, shortest: int = 8, common: i
     _, inverse, counts = np.unique(grams, return_inverse=True, return_counts=True)
     rare = counts[inverse] <= common
     grams, places, owners = grams[rare], places[rare], owners[rare]
-    return SpanIndex(words, offsets, required, grams, places, owners, np.unique(sizes[sizes > 0]), _sieve(grams))
+    kinds = np.unique(sizes[sizes > 0])
+    sieve = _sieve(_heads(words, places, kinds[0] if len(kinds) else 0))
+    return SpanIndex(words, offsets, required, grams, places, owners, kinds, sieve)
 
 
 @njit
@@ -216,7 +231,9 @@ def _find_spans(
                 if k + sizes[s] > n:
                     break
                 h = finish(prefix[k + sizes[s]] - prefix[k] * powers[s], sizes[s])
-                entry = _find(h, grams, sieve, shift)
+                if s == 0 and not _passes(h, sieve, shift):
+                    break
+                entry = _find(h, grams)
                 while 0 <= entry < len(grams) and grams[entry] == h:
                     place, r = places[entry], owners[entry]
                     entry += 1
@@ -284,7 +301,7 @@ def _find_similar(
         n = roll(own, n, ngram, shingles)
         m = 0
         for k in range(n):
-            if _find(shingles[k], grams, sieve, shift) >= 0:
+            if _passes(shingles[k], sieve, shift) and _find(shingles[k], grams) >= 0:
                 known[m] = shingles[k]
                 m += 1
         if m == 0:
@@ -295,7 +312,7 @@ def _find_similar(
         for k in range(m):
             if k > 0 and known[k] == known[k - 1]:
                 continue
-            entry = _find(known[k], grams, sieve, shift)
+            entry = _find(known[k], grams)
             while entry < len(grams) and grams[entry] == known[k]:
                 r = owners[entry]
                 if both[r] == 0:
