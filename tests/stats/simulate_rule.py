@@ -1,6 +1,6 @@
 """Many simulated experiments through the rule's own functions, and the tables of `docs/statistics.md`.
 
-Run `python tests/stats/simulate_rule.py` (about a minute of one core) to print every table of that page again. The world: bits
+Run `python tests/stats/simulate_rule.py` (about 80 CPU-seconds) to print every table of that page again. The world: bits
 per byte of a model on an item are a mean, plus what its arm adds, plus noise of the seed (shared by arms), of the run (arm x
 seed), of the cluster and the item (arm x cluster, arm x item: shared by seeds), and of the single answer (arm x seed x item).
 `test_rule_rates.py` holds that this batched path gives the same verdicts as `decide(compare(...))`.
@@ -141,6 +141,15 @@ def seeds_resampled(outcome: Outcome) -> Floats:
     return ((low > 0) | (high < 0)).any(-1)
 
 
+def other_run_noise(outcome: Outcome) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Claims with each pair's own variance over seeds (seeds - 1 df), and with the larger of that and the pooled one."""
+    seeds = outcome.per_seed.shape[-1]
+    own = outcome.per_seed.var(-1, ddof=1) / seeds
+    alone = p_value(outcome.difference, outcome.v_items, outcome.df_items, own, seeds - 1)
+    larger = p_value(outcome.difference, outcome.v_items, outcome.df_items, np.maximum(own, outcome.v_run), outcome.df_run)
+    return holm(alone) <= ALPHA, holm(larger) <= ALPHA
+
+
 def joined_rates(df_run: int, share: float, alpha: float = ALPHA, draws: int = 200_000) -> tuple[float, float, float]:
     """Error rate of three ways to join the variances when `share` of the total is items (60 df): Welch-Satterthwaite, the run's t
     on the sum, Banerjee (the rule)."""
@@ -183,6 +192,14 @@ def main() -> None:
         outcome = simulate(World(seeds=seeds, run=(0.03 * factor, 0.03, 0.03)))
         cells = [outcome.claimed.any(-1), outcome.claimed[:, :2].any(-1), outcome.claimed[:, 2]]
         print(f"| {factor:g} | {seeds} |", " | ".join(percent(c) for c in cells), "|")
+    print("\nOther ways to measure run noise, 3 arms: pooled (the rule) / each pair's own / the larger of the two\n")
+    print("| one arm's run SD / the others' | seeds | any claim, no difference | power, pair with that arm |\n|--|--|--|--|")
+    for factor, seeds in product((1.0, 4.0, 10.0), (2, 3, 5)):
+        world = World(seeds=seeds, run=(0.03 * factor, 0.03, 0.03))
+        null, found = simulate(world), simulate(replace(world, effects=(0.0, *(-0.1 * math.sqrt(factor),) * 2)))
+        errors = [claimed.any(-1) for claimed in (null.claimed, *other_run_noise(null))]
+        powers = [claimed[:, 0] for claimed in (found.claimed, *other_run_noise(found))]
+        print(f"| {factor:g} | {seeds} |", " | ".join(" / ".join(map(percent, cells)) for cells in (errors, powers)), "|")
     print("\nOne arm of several is better: predicted chance that a pair with it is claimed, and found\n")
     print(
         "| arms | seeds | effect | `power`, first step | found at alpha / pairs | `claims` | found by the rule |\n"

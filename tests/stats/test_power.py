@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -83,3 +85,14 @@ def test_impossible_designs_are_refused(change: dict[str, float], message: str) 
     design = {"seeds": 3, "s": 0.1, "arms": 3, **change}
     with pytest.raises(UsageError, match=message):
         power(0.1, **design)  # type: ignore[arg-type]
+
+
+def test_the_figures_of_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    scope: dict[str, object] = {}
+    told = re.findall(r"^(\w+\(.*\)) +# ([\d.]+)$", snippet, re.MULTILINE)
+    exec(snippet, scope)
+    assert len(told) == 3
+    for call, number in told:
+        assert f"{eval(call, scope):.{len(number.partition('.')[2])}f}" == number

@@ -25,6 +25,7 @@ from simulate_rule import (
 from tamis.stats.compare import Compare, compare
 from tamis.stats.decide import decide
 
+RUNS_ONLY = World(cluster=0.001, item=0.001, answer=0.001)
 ITEMS_RULE = World(run=0.003, cluster=0.05, item=0.1)
 
 
@@ -51,7 +52,7 @@ def test_two_thousand_null_experiments_claim_at_most_six_percent(seeds: int) -> 
     assert naive > 0.4 and over_seeds > 0.2  # the world is one in which the refused rules fail: the proof is not empty
 
 
-@pytest.mark.parametrize("world", [World(run=0.012), ITEMS_RULE, World(effects=(0.0,) * 5, domains=1, clusters=10)])
+@pytest.mark.parametrize("world", [World(run=0.012), ITEMS_RULE, RUNS_ONLY, World(effects=(0.0,) * 5, domains=1, clusters=10)])
 def test_null_error_holds_for_other_mixes_of_noise(world: World) -> None:
     assert simulate(world, 1000).claimed.any(-1).mean() <= 0.06
 
