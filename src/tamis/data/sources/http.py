@@ -17,7 +17,7 @@ import zstandard
 from fastwarc.stream_io import BrotliReader
 
 STATUS = re.compile(rb"HTTP/\d(?:\.\d)?\s+(\d{3})")
-CHUNK_SIZE = re.compile(rb"\s*([0-9A-Fa-f]{1,8})\s*(?:;[^\r\n]*)?\r?\n")
+CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 HTML_TAG = re.compile(rb"<\s*(?:!doctype\s+html|html|head|body|title|meta|div|p|table|h1)\b", re.IGNORECASE)
 MAX_HEADER = 1 << 18
 
@@ -69,11 +69,11 @@ def sniff_html(body: bytes) -> bool:
 
 def _split(block: bytes) -> tuple[bytes, bytes]:
     """Header and body: the header ends at the first empty line, however lines end."""
-    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n", b"\r\r") if (at := block.find(mark, 0, MAX_HEADER)) >= 0]
-    if not ends:
-        return block[:MAX_HEADER], b""
-    at, width = min(ends)
-    return block[:at], block[at + width :]
+    end, width = block.find(b"\r\n\r\n", 0, MAX_HEADER), 4
+    for mark in (b"\n\n", b"\r\r"):
+        earlier = block.find(mark, 0, end if end >= 0 else MAX_HEADER)
+        end, width = (earlier, 2) if earlier >= 0 else (end, width)
+    return (block[:MAX_HEADER], b"") if end < 0 else (block[:end], block[end + width :])
 
 
 def _fields(header: bytes) -> dict[str, str]:
