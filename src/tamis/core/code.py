@@ -104,15 +104,22 @@ def _whole(name: str, seen: set[str], out: list[str]) -> None:
     if name in seen or not path or not path.endswith(".py"):
         return
     seen.add(name)
+    text, others = _module(name, path)
+    out.append(text)
+    for other in others:
+        _whole(other, seen, out)
+
+
+@cache
+def _module(name: str, path: str) -> tuple[str, tuple[str, ...]]:
+    """A module's dump, and the modules of its package that it imports."""
     tree = _tree(path)
-    out.append(f"{name}={ast.dump(tree)}")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            for other in _imported(node, name):
-                if _same_package(other, name):
-                    _whole(other, seen, out)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    others = [other for node in nodes for other in _imported(node, name) if _same_package(other, name)]
+    return f"{name}={ast.dump(tree)}", tuple(dict.fromkeys(others))
 
 
+@cache
 def code_hash(cls: type) -> str:
     """sha256 (16 hex digits) of the code that decides what `cls` does."""
     path = inspect.getsourcefile(cls)

@@ -15,9 +15,16 @@ import signal
 import uuid
 from pathlib import Path
 
-STAGES = ("shard", "receipt", "job", "manifest", "publish", "checkpoint", "run")
-MOMENTS = ("write", "sync", "rename")
-FAILPOINTS = tuple(f"{s}.{m}.{w}" for s in STAGES for m in MOMENTS for w in ("before", "after"))
+MOMENTS = {
+    "shard": ("write", "sync"),
+    "receipt": ("write", "sync"),
+    "job": ("rename",),
+    "manifest": ("write", "sync"),
+    "publish": ("rename",),
+    "checkpoint": ("write", "sync", "rename"),
+    "run": ("write", "sync", "rename"),
+}
+FAILPOINTS = tuple(f"{stage}.{m}.{when}" for stage, moments in MOMENTS.items() for m in moments for when in ("before", "after"))
 
 _passes: dict[str, int] = {}
 

@@ -1,0 +1,90 @@
+"""The rule of dependencies, the weight of `tamis --help`, and the size of files, held by reading the code."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "tamis"
+# Who may import whom, by the first part of the module's name below tamis.
+ALLOWED = {
+    "core": set(),
+    "kernels": set(),
+    "stats": {"core"},
+    "report": {"core", "stats"},
+    "lm": {"core"},
+    "data": {"core", "lm", "kernels"},
+    "train": {"core", "lm"},
+    "eval": {"core", "lm", "stats"},
+    "experiment": {"core", "lm", "data", "train", "eval", "stats", "report", "terminal"},
+    "terminal": {"core"},
+    "testing": {"core", "data"},
+    "new": {"core"},
+    "inspect": {"core", "experiment"},
+    "build": {"core", "data", "experiment", "report", "terminal"},
+    "cli": {"core", "experiment", "build", "inspect", "report", "new"},
+    "__init__": {"core", "data", "eval", "experiment", "stats", "train"},
+    "__main__": {"cli"},
+}
+NUMERIC = {"numpy", "numba", "scipy"}
+HEAVY = {"torch", "transformers", "numba", "pyarrow", "scipy", "numpy", "matplotlib", "tokenizers", "fsspec"}
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def imports(tree: ast.AST) -> set[str]:
+    out: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            out |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            out.add(node.module)
+            out |= {f"{node.module}.{alias.name}" for alias in node.names if node.module == "tamis"}
+    return out
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_rule_of_dependencies(path: Path) -> None:
+    room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    for name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+        first, _, rest = name.partition(".")
+        if first == "tamis" and rest:
+            other = rest.partition(".")[0]
+            known = (SOURCE / other).is_dir() or (SOURCE / f"{other}.py").exists()
+            assert not known or other == room or other in ALLOWED[room], f"{path}: {room} may not import {name}"
+        elif room in ("kernels", "stats") and first not in sys.stdlib_module_names:
+            assert first in NUMERIC, f"{path}: {room} may import only {sorted(NUMERIC)}, not {name}"
+
+
+def test_files_are_short() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert max(lengths.values()) <= 500, max(lengths, key=lambda p: lengths[p])
+    assert statistics.median(lengths.values()) < 200
+    assert max(len(path.relative_to(SOURCE).parts) for path in FILES) <= 3
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [str(p) for p in FILES if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))]
+    assert silent == []
+
+
+def test_names_of_operators_are_unique() -> None:
+    """A key holds the class name, not the module, so that files may move: two classes may not share a name."""
+    seen: dict[str, Path] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and any("dataclass" in ast.dump(d) for d in node.decorator_list):
+                assert node.name.startswith("_") or node.name not in seen, f"{node.name}: {path} and {seen.get(node.name)}"
+                seen[node.name] = path
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = "import sys; sys.argv = ['tamis', '--help']; from tamis.cli import main; main(['--help']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert "tamis" in loaded
+    assert loaded & HEAVY == set()
