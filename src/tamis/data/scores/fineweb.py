@@ -1,8 +1,8 @@
 """The statistics that FineWeb adds to Gopher's and C4's, and its rules.
 
-Source: Penedo et al. 2024, "The FineWeb Datasets", arXiv 2406.17557, section 3.6 ("A custom filter"): fewer than 12 % of lines
-ending in punctuation, 10 % of characters in duplicated lines, 67 % of lines of at most 30 characters. The bound on newlines per
-word is in its code (datatrove, `FineWebQualityFilter`) and not in the paper. Use: `dataset.keep(*fineweb.quality())`.
+Source: Penedo et al. 2024, "The FineWeb Datasets", arXiv 2406.17557, its own heuristic filters: fewer than 12 % of lines ending
+in punctuation, 10 % of characters in duplicated lines, 67 % of lines of at most 30 characters. The bound on newlines per word
+is in its code (datatrove, `FineWebQualityFilter`) and not in the paper. Use: `dataset.keep(*fineweb.quality())`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class FineWebQuality(Score):
 
     Where datatrove 0.10.1 differs, given the same white-space words: it strips no line, so one that ends in a space or a
     carriage return has no punctuation and is longer; it divides by all characters but newlines, we by those in lines; its marks
-    are the Unicode property Sentence_Terminal, ours `tamis.kernels.unicode.is_stop`, the same in all but rare scripts; and its
-    bound on duplicated characters is 0.01, the paper's 0.1.
+    are the Unicode property Sentence_Terminal, ours `tamis.kernels.unicode.is_stop`, equal but for Tibetan and a few rare
+    scripts; and its bound on duplicated characters is 0.01, the paper's 0.1.
     """
 
     unicode: ClassVar[bool] = True
@@ -64,7 +64,7 @@ class FineWebQuality(Score):
 
 
 def quality() -> tuple[Rule, ...]:
-    """The rules of FineWeb, section 3.6, and the bound on newlines per word of its code. A text without lines fails the first."""
+    """The rules of FineWeb, and the bound on newlines per word of its code. A text without lines fails the first."""
     score = FineWebQuality()
     return (
         Rule(score.punctuated_lines, min=0.12),

@@ -55,7 +55,7 @@ class Language(Score):
     libraries: ClassVar[tuple[str, ...]] = ("fasttext-predict",)
 
     characters: int = 1000
-    """Code points looked at: 1,000 agree with the whole text as often as not, at a quarter of the time."""
+    """Code points looked at: 1,000 agree with the true language as often as the whole text, at a quarter of the time."""
     model: str = SHA256
     """sha256 of the model; the only one known is the default."""
 
@@ -83,6 +83,6 @@ class Language(Score):
 
 
 def english(min_confidence: float = 0.65) -> tuple[Rule, ...]:
-    """English with at least this confidence (0.65 in FineWeb: Penedo et al. 2024, section 3.3)."""
+    """English with at least this confidence (0.65 in FineWeb: Penedo et al. 2024)."""
     score = Language()
     return (Rule(score.label, isin=("en",)), Rule(score.confidence, min=min_confidence))
