@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,8 +58,7 @@ class Hub(Source):
 
     def resolve(self, root: str | Path, hashes: Hashes | None = None) -> list[File]:
         """The matching files of the commit. A branch or tag is refused with the commit it points to now, ready to paste."""
-        hub = _client()
-        api = hub.HfApi()
+        api = _client()
         if not COMMIT.fullmatch(self.revision):
             with _told(self.repo, self.revision):
                 commit = api.dataset_info(self.repo, revision=self.revision).sha
@@ -130,11 +130,12 @@ def _sha256(path: str, mtime: int) -> str:
 
 
 def _client() -> Any:
+    """The hub's client for the address in HF_ENDPOINT."""
     try:
         import huggingface_hub
     except ImportError as error:
         raise UsageError("reading from the hub needs the package huggingface_hub: pip install tamis[hub]") from error
-    return huggingface_hub
+    return huggingface_hub.HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
 
 
 @contextmanager
