@@ -23,6 +23,7 @@ ALLOWED = {
     "eval": {"core", "lm", "stats"},
     "experiment": {"core", "lm", "data", "train", "eval", "stats", "report", "terminal"},
     "terminal": {"core"},
+    "quickstart": {"data"},
     "testing": {"core", "data"},
     "new": {"core"},
     "inspect": {"core", "experiment"},

@@ -119,9 +119,17 @@ def _module(name: str, path: str) -> tuple[str, tuple[str, ...]]:
     return f"{name}={ast.dump(tree)}", tuple(dict.fromkeys(others))
 
 
-@cache
+_hashes: dict[type, str] = {}
+
+
 def code_hash(cls: type) -> str:
     """sha256 (16 hex digits) of the code that decides what `cls` does."""
+    if cls not in _hashes:
+        _hashes[cls] = _code_hash(cls)
+    return _hashes[cls]
+
+
+def _code_hash(cls: type) -> str:
     path = inspect.getsourcefile(cls)
     if not path:
         raise UsageError(f"{cls.__qualname__}: its source file cannot be read, so its results have no identity")

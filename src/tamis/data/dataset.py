@@ -291,7 +291,7 @@ class Resolver:
 
 def _is_extraction(dataset: Dataset) -> bool:
     """Extraction belongs to the source: the hold-out is cut after it."""
-    from tamis.data.edit import Extractor
+    from tamis.data.extract import Extractor
 
     return isinstance(dataset.op, Extractor) and all(not p.parents or _is_extraction(p) for p in dataset.parents)
 

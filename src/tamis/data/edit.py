@@ -40,8 +40,3 @@ class Edit:
     def edit_batch(self, rows: pa.RecordBatch) -> list[Edited]:
         """One result per row of `rows` (document schema). Override to work on whole batches or to read url and meta."""
         return [self.edit(text) for text in rows.column("text").to_pylist()]
-
-
-@dataclass(frozen=True)
-class Extractor(Edit):
-    """An edit that makes documents of what a source holds (HTML to text). It belongs to the source: the hold-out is cut after it."""

@@ -146,7 +146,7 @@ def _check_damage(plan: Plan, store: Store, accept: bool) -> int:
         first = places[0]
         raise TamisError(
             f"the sources are damaged in {count} places ({count / (rows + count):.1%} of their records), "
-            f"the first is {first['file']}: {first['where']}: {first['reason']}; mend them or train all the same with --accept-damage"
+            f"the first is {first['file']}: {first['where']}: {first['reason']}; mend them or use --accept-damage"
         )
     return count
 
@@ -163,8 +163,8 @@ def _check_supply(plan: Plan, store: Store) -> None:
             epochs = recipe.trained_tokens / (facts["tokens"] + facts["documents"])
             if epochs > recipe.max_epochs:
                 problems.append(
-                    f"arm {arm.arm.name} has {facts['tokens']:,} tokens, too few for {recipe.name}: {recipe.trained_tokens:,} tokens "
-                    f"would repeat it {epochs:.1f} times (at most {recipe.max_epochs:g}; train fewer tokens or raise max_epochs)"
+                    f"arm {arm.arm.name} has {facts['tokens']:,} tokens, too few for {recipe.name}: {recipe.trained_tokens:,} "
+                    f"would repeat them {epochs:.1f} times (at most {recipe.max_epochs:g}; train less or raise max_epochs)"
                 )
     if problems:
         raise TamisError("; ".join(problems))
@@ -173,11 +173,11 @@ def _check_supply(plan: Plan, store: Store) -> None:
 def run_demo(store: Path, runs: Path, data: Path, workers: int) -> int:
     """The quickstart on the embedded corpus."""
     from tamis.data.demo import prepare
-    from tamis.experiment import quickstart
 
+    sys.stderr.write("Preparing the demo corpus from installed documentation ...\n")
     prepare(data)
-    options = Options(store, runs, data, workers, command=f"tamis demo --data {data}")
-    return execute(quickstart.experiment, Path(quickstart.__file__), options)
+    experiment, file = load_experiment(str(Path(__file__).parent.parent / "quickstart.py"))
+    return execute(experiment, file, Options(store, runs, data, workers, command="tamis demo"))
 
 
 def show_plan(target: str, store: Path, data: Path, device: str) -> None:

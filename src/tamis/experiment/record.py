@@ -394,7 +394,11 @@ class Truth:
     """What is known of a corpus with planted documents: its description, and the kind of every document by URL."""
 
     def __init__(self, folder: Path) -> None:
-        self.corpus: dict[str, Any] = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        corpus = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        real = [p | {"what": p["name"]} for p in corpus["packages"] if p["role"] == "pool"]
+        total = sum(k["characters"] for k in corpus["planted"]) + corpus["real"]["characters"]
+        planted = [k | {"share": k["characters"] / total} for k in corpus["planted"]]
+        self.corpus = {"real": real, "planted": planted, "hash": corpus["hash"]}
         table = pq.read_table(folder / "truth.parquet", columns=["url", "kind"])
         self.kinds: dict[str, str] = dict(zip(table.column("url").to_pylist(), table.column("kind").to_pylist(), strict=True))
 

@@ -29,7 +29,7 @@ def threats(plan: Plan, store: Store, outcome: Outcome, run: Path) -> list[dict[
             f"Below {CHINCHILLA:g} tokens per parameter: {sizes}. Rankings of arms may change with more.",
         )
     say("One small scale", "The answer holds at the sizes trained. Nothing is said about larger models until a law is fitted.")
-    repeated = {}
+    repeated: dict[str, float] = {}
     for item in plan.runs:
         epochs = store.get(item.model).facts["epochs"]
         if epochs > 1:

@@ -1,0 +1,1 @@
+../src/tamis/quickstart.py
