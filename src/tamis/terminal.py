@@ -49,7 +49,7 @@ class Progress:
         self._start: dict[str, float] = {}
         self._cost: dict[tuple[str, str], float] = {}
         self._left: Counter[str] = Counter()
-        self._total: Counter[str] = Counter()
+        self._total: dict[str, float] = defaultdict(float)
         self._jobs: Counter[str] = Counter()
         self._last = time.monotonic()
         self.seconds: dict[str, float] = defaultdict(float)

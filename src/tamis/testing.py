@@ -14,7 +14,6 @@ no batch changes a row.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import pickle
 import subprocess
@@ -57,7 +56,8 @@ class ConformanceError(AssertionError):
 def conformance(operator: Score | Edit, large: bool = True) -> None:
     """Raise `ConformanceError` if a score or an edit breaks a promise of its kind. `large=False` leaves the 10 MB text out."""
     name = type(operator).__name__
-    if not dataclasses.is_dataclass(operator) or not operator.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    parameters: Any = getattr(type(operator), "__dataclass_params__", None)
+    if "__dataclass_params__" not in vars(type(operator)) or not parameters.frozen:
         raise ConformanceError(f"{name} must be a frozen dataclass")
     _stable_key(operator)
     if pickle.loads(pickle.dumps(operator)) != operator:
