@@ -27,6 +27,7 @@ import zstandard
 SHARDS = 6  # the fixed third is the first two
 SAMPLE = 20_000_000  # bytes of text for peers below 5 MB/s
 DOCUMENT = 40_000  # longer documents are cut: pages, not books
+WORLD = 36_000  # generated documents without --data
 FOLDERS = ("text", "multilingual", "code")
 SINGLE_THREADED = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
@@ -91,7 +92,7 @@ def documents(data: Path | None) -> list[str]:
     if data is None:
         from tamis.data.world import World
 
-        return [row.text for row in World(seed=1, size=12_000).rows()]
+        return [row.base.text for row in World(seed=1, size=WORLD).rows()]
     texts = [text for folder in FOLDERS for path in sorted((data / folder).glob("*.jsonl.zst")) for text in _read(path)]
     Random(1).shuffle(texts)
     return texts
