@@ -48,20 +48,35 @@ def _tree(path: str) -> ast.Module:
     return _parse(path, Path(path).stat().st_mtime_ns)
 
 
-def _bindings(tree: ast.Module) -> dict[str, ast.stmt]:
-    """Top-level name -> the statement that binds it (the last one wins)."""
-    out: dict[str, ast.stmt] = {}
+def _bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
+    """Top-level name -> the statements that bind it or change what it refers to (`X = 1`, `X["a"] = 1`, `X.append(1)`)."""
+    out: dict[str, list[ast.stmt]] = {}
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            out[node.name] = node
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                out[(alias.asname or alias.name).partition(".")[0]] = node
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for name in (n for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)):
-                out[name.id] = node
+        for name in sorted(_binds(node)):
+            out.setdefault(name, []).append(node)
     return out
+
+
+def _binds(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    out: set[str] = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            out.add(part.name)
+        elif isinstance(part, ast.Import | ast.ImportFrom):
+            out |= {(alias.asname or alias.name).partition(".")[0] for alias in part.names}
+        elif isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
+            out.add(part.id)
+        elif isinstance(part, ast.Subscript | ast.Attribute) and not isinstance(part.ctx, ast.Load):
+            out |= _names(part)
+        elif isinstance(part, ast.Expr) and isinstance(part.value, ast.Call):
+            out |= _names(part.value.func)
+    return out
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _module_file(name: str) -> str | None:
@@ -142,12 +157,13 @@ def _code_hash(cls: type) -> str:
         if name in done or name not in bindings:
             continue
         done.add(name)
-        node = bindings[name]
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            for other in sorted(_imported(node, cls.__module__)):
-                if _same_package(other, cls.__module__):
-                    _whole(other, seen, parts)
-            continue
-        parts.append(ast.dump(node))
-        todo += sorted({n.id for n in ast.walk(node) if isinstance(n, ast.Name)})
+        for node in bindings[name]:
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                parts.append(ast.dump(node))
+                todo += sorted(_names(node))
+            for part in ast.walk(node):
+                if isinstance(part, ast.Import | ast.ImportFrom):
+                    for other in sorted(_imported(part, cls.__module__)):
+                        if _same_package(other, cls.__module__):
+                            _whole(other, seen, parts)
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]

@@ -89,8 +89,11 @@ def describe(op: Any, place: str = "") -> dict[str, Any]:
         out["unicode"] = unicodedata.unidata_version
     if is_foreign(cls):
         out["code"] = code_hash(cls)
+    places = getattr(cls, "places", ())
     fields = {
-        f.name: canonical(getattr(op, f.name), f"{place}.{f.name}") for f in dataclasses.fields(op) if not _is_default(op, f)
+        f.name: canonical(getattr(op, f.name), f"{place}.{f.name}")
+        for f in dataclasses.fields(op)
+        if f.name not in places and not _is_default(op, f)
     }
     if fields:
         out["fields"] = fields
