@@ -329,6 +329,18 @@ def test_a_bomb_in_a_body_or_a_record_costs_that_record(tmp_path: Path) -> None:
     assert (table.num_rows, dict(ledger.dropped)) == (1, {"too-large": 1})
 
 
+def test_a_bomb_in_a_member_costs_that_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tamis.data.sources.stream.BOMB_BYTES", 10_000_000)
+    good = [gzip.compress(p) for p in pages(3)]
+    bomb = gzip.compress(page(b"a" * 60_000_000))
+    (tmp_path / "a.warc.gz").write_bytes(good[0] + bomb + good[1] + good[2])
+    table, ledger = read(tmp_path, "a.warc.gz", max_document=1_000_000)
+    assert table.num_rows == 3
+    (damage,) = ledger.damage
+    assert damage.where == f"bytes {len(good[0])}-{len(good[0]) + len(bomb)}"
+    assert "decompresses more than 1000:1" in damage.reason
+
+
 def test_charsets(tmp_path: Path) -> None:
     word = "naïve Größe café déjà"
     cases = {

@@ -130,6 +130,17 @@ class Builder:
         self.metas.append(meta)
         self.size += size
 
+    def part(self, locators: list[int], text: pa.ChunkedArray, url: pa.ChunkedArray, metas: list[str], size: int) -> Part:
+        """A batch of rows that are columns already (strings; a null url is none); nothing is collected."""
+        arrays = [
+            pa.array([document_id(self.name, locator) for locator in locators], DOCUMENT.field("id").type),
+            text.cast(pa.large_string()).combine_chunks(),
+            url.fill_null("").combine_chunks(),
+            pa.array([self.source] * len(locators), pa.string()),
+            pa.array(metas, pa.string()),
+        ]
+        return Part(pa.RecordBatch.from_arrays(arrays, schema=DOCUMENT), size)
+
     def take(self) -> Part:
         """The rows so far as one batch; the builder is empty afterwards. Half surrogate pairs become U+FFFD."""
         rows = len(self.ids)

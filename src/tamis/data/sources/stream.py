@@ -160,8 +160,17 @@ def _zstd(raw: Any) -> Iterator[bytes]:
         raise fault
 
 
+class Lines(NamedTuple):
+    """Whole lines with their ends: byte offset, number of lines before, the bytes (None: one line above the limit), size."""
+
+    offset: int
+    before: int
+    content: bytes | None
+    size: int
+
+
 class Line(NamedTuple):
-    """A line without its end: byte offset and number (from 1) in what was read, its bytes (None if above the limit), its size."""
+    """A line without its end: byte offset and number (from 1) in what was read, its bytes (None: above the limit), size."""
 
     offset: int
     number: int
@@ -169,31 +178,47 @@ class Line(NamedTuple):
     size: int
 
 
-def lines(blocks: Iterator[bytes], limit: int, offset: int = 0) -> Iterator[list[Line]]:
-    """Groups of lines of a stream. A line of more than `limit` bytes is told but not kept, so memory stays bounded.
+def blocks_of_lines(blocks: Iterator[bytes], limit: int, offset: int = 0) -> Iterator[Lines]:
+    """A stream cut at line ends. A line of more than `limit` bytes is told but not kept, so memory stays bounded.
 
     On StreamError the lines that were whole come first; the piece of a line before the fault is left out, and the fault raised.
     """
     carry: list[bytes] = []
-    carried = number = 0
+    carried = before = 0
     for block in blocks:
-        if b"\n" not in block:
-            carried += len(block)
-            carry = [*carry, block] if carried <= limit else []
-            continue
-        first, *rest = block.split(b"\n")
-        last = rest.pop()
-        group = []
-        for piece in (first, *rest):
-            size = len(piece) + carried
-            number += 1
-            group.append(Line(offset, number, None if size > limit else b"".join((*carry, piece)) if carry else piece, size))
-            offset += size + 1
-            carry, carried = [], 0
-        yield group
-        carry, carried = ([last] if len(last) <= limit else []), len(last)
+        cut = block.rfind(b"\n") + 1
+        if cut and carried > limit:
+            first = block.index(b"\n") + 1
+            yield Lines(offset, before, None, carried + first)
+            offset, before = offset + carried + first, before + 1
+            block, cut, carry, carried = block[first:], cut - first, [], 0
+        if cut:
+            whole = b"".join((*carry, block[:cut])) if carry else block[:cut]
+            yield Lines(offset, before, whole, len(whole))
+            offset, before = offset + len(whole), before + whole.count(b"\n")
+            block, carry, carried = block[cut:], [], 0
+        carried += len(block)
+        carry = [*carry, block] if carried <= limit else []
     if carried:
-        yield [Line(offset, number + 1, b"".join(carry) if carried <= limit else None, carried)]
+        yield Lines(offset, before, b"".join(carry) if carried <= limit else None, carried)
+
+
+def split(group: Lines, limit: int) -> Iterator[Line]:
+    """The lines of a group, one by one."""
+    offset, number = group.offset, group.before + 1
+    if group.content is None:
+        yield Line(offset, number, None, group.size)
+        return
+    for content in group.content.removesuffix(b"\n").split(b"\n"):
+        size = len(content)
+        yield Line(offset, number, content if size <= limit else None, size)
+        offset, number = offset + size + 1, number + 1
+
+
+def lines(blocks: Iterator[bytes], limit: int, offset: int = 0) -> Iterator[Line]:
+    """The lines of a stream; see `blocks_of_lines`."""
+    for group in blocks_of_lines(blocks, limit, offset):
+        yield from split(group, limit)
 
 
 def newlines(file: File, stop: int) -> int:

@@ -89,7 +89,7 @@ class Text(Files):
         """Offset, size and bytes (None if too large) of every paragraph or line."""
         first = size = 0
         held: list[bytes] = []
-        for line in (line for group in lines(as_utf8(content(raw)), self.max_document) for line in group):
+        for line in lines(as_utf8(content(raw)), self.max_document):
             blank = line.content is not None and not line.content.strip()
             if not blank:
                 first = first if size else line.offset
