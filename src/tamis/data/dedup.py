@@ -26,7 +26,7 @@ import pyarrow as pa
 from tamis.core.errors import TamisError, UsageError
 from tamis.core.ledger import Ledger
 from tamis.core.step import Inputs, Operator, Output, Piece, Published, Step, Where
-from tamis.data.apply import scored
+from tamis.data.apply import UnionColumns, UnionText, scored
 from tamis.data.score import Field
 from tamis.data.select import Resolve, View, carry, kept
 from tamis.kernels.jit import buffers
@@ -49,7 +49,7 @@ class Exact:
     prefer: Field | None = None
 
     def select(self, view: View, resolve: Resolve) -> Step:
-        hashes = Step(TextHashes(self.normalise), (view.text,))
+        hashes = _beside(TextHashes(self.normalise), view.text)
         name = self.prefer.name if self.prefer else None
         return Step(FirstOfEqual(name), (*view, hashes, *_preferred(self.prefer, view, resolve)))
 
@@ -74,10 +74,17 @@ class MinHash:
             raise UsageError(f"MinHash: threshold must be in (0, 1], not {self.threshold}")
 
     def select(self, view: View, resolve: Resolve) -> Step:
-        columns = Step(Signatures(self.bands, self.rows, self.ngram), (view.text,))
+        columns = _beside(Signatures(self.bands, self.rows, self.ngram), view.text)
         name = self.prefer.name if self.prefer else None
         survivors = Survivors(name, self.bands, self.rows, self.ngram, self.threshold)
         return Step(survivors, (*view, columns, *_preferred(self.prefer, view, resolve)))
+
+
+def _beside(op: Operator, text: Step) -> Step:
+    """Columns beside a text; over a union they are the union of its parts' columns, so that arms share them."""
+    if isinstance(text.op, UnionText):
+        return Step(UnionColumns(), (text, *(_beside(op, part) for part in text.inputs)))
+    return Step(op, (text,))
 
 
 def _preferred(field: Field | None, view: View, resolve: Resolve) -> tuple[Step, ...]:
@@ -114,11 +121,13 @@ class Signatures(Operator):
     unicode: ClassVar[bool] = True
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
-        column = inputs[0].read(piece.spec, ["text"]).column("text").combine_chunks()
-        bands, shingles = signatures(buffers(column), self.bands, self.rows, self.ngram)
+        chunks = inputs[0].read(piece.spec, ["text"]).column("text").chunks
+        parts = [signatures(buffers(chunk), self.bands, self.rows, self.ngram) for chunk in chunks]
+        bands = np.concatenate([np.zeros((0, self.bands), np.uint32), *(part for part, _ in parts)])
+        shingles = np.concatenate([np.zeros(0, np.int32), *(part for _, part in parts)])
         raw = pa.py_buffer(bands.astype("<u4").tobytes())
-        signature = pa.FixedSizeBinaryArray.from_buffers(pa.binary(4 * self.bands), len(column), [None, raw])
-        out.ledger.rows_in = out.ledger.rows_out = len(column)
+        signature = pa.FixedSizeBinaryArray.from_buffers(pa.binary(4 * self.bands), len(shingles), [None, raw])
+        out.ledger.rows_in = out.ledger.rows_out = len(shingles)
         out.write(piece.spec, pa.table({"signature": signature, "shingles": pa.array(shingles)}))
 
 
