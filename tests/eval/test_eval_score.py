@@ -69,13 +69,18 @@ def test_a_model_that_looks_ahead_is_refused(tiny: Any, documents: Any) -> None:
         evaluate(model, tiny.tokenizer, task, items, 32)
 
 
-def test_a_model_of_nan_is_refused(tokenizer: Any, make_model: Any, documents: Any) -> None:
+def test_a_model_of_nan_is_refused(tokenizer: Any, make_model: Any, documents: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     task, items = domain(documents, ["ka lo mi"])
     model = make_model(vocab=tokenizer.vocab_size)
     with torch.no_grad():
         model.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(TamisError, match=r"the model's logits are not finite numbers"):
+        evaluate(model, tokenizer, task, items, 32)
+    with torch.no_grad():
+        model.model.norm.weight.fill_(1.0)
+    monkeypatch.setattr(score, "token_logprobs", lambda _, ids: torch.full((len(ids), ids.shape[1] - 1), -torch.inf))
     with pytest.raises(TamisError, match=f"the model gives item {items['id'][0]} a log-probability that is not a finite number"):
         evaluate(model, tokenizer, task, items, 32)
 

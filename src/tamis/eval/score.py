@@ -73,11 +73,13 @@ def scoring_numerics(device: str = "cpu") -> Numerics:
 
 
 def refuse_leak(model: PreTrainedModel, tokenizer: Tokenizer, context: int) -> None:
-    """TamisError if a logit depends on later tokens: such a model scores well and has learnt nothing."""
+    """TamisError if a logit is no number, or depends on later tokens: such a model scores well and has learnt nothing."""
     from tamis.lm.model import future_leak
 
     leak = future_leak(model, tokenizer.vocab_size, min(32, context))
-    if not leak <= LEAK:
+    if math.isinf(leak):
+        raise TamisError("the model's logits are not finite numbers; it cannot be scored")
+    if leak > LEAK:
         raise TamisError(f"the model looks ahead: replacing later tokens changes a logit by {leak:.3g}; it cannot be scored")
 
 
