@@ -204,3 +204,54 @@ def test_numbers_read_the_same_everywhere() -> None:
     assert words.short(333_184) == "333\u00a0k" and words.size(38_000_000) == "38\u00a0MB" and words.size(5) == "5\u00a0B"
     assert words.percent(1, 1000) == "<1\u00a0%" and words.percent(999, 1000) == ">99\u00a0%" and words.percent(0, 0) == "–"
     assert words.duration(200) == "3 min 20 s" and words.duration(7500) == "2 h 05 min"
+
+
+def test_what_a_run_may_leave_out_or_say_otherwise(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    plan, summary = (json.loads((run / name).read_text()) for name in ("plan.json", "summary.json"))
+    for step in plan["steps"]:
+        del step["seconds"], step["rows_in"], step["rows_out"]
+    bounds = {"arm": "classifier", "score": "Length", "column": "characters", "min": None, "max": None}
+    summary["thresholds"].append(bounds)
+    summary["notes"] = ["tiny domain has 4 clusters & decides nothing"]
+    summary["corpus"] = {
+        "hash": "00" * 32,
+        "real": {"documents": 900, "characters": 5},
+        "packages": [
+            {"name": n, "version": "1", "licence": "MIT", "role": r, "documents": 900}
+            for n, r in (("pip", "pool"), ("wheel", "target"))
+        ],
+        "planted": [{"kind": k, "good": k.startswith("good"), "documents": n, "characters": 9} for k, n in KINDS],
+    }
+    summary["planted"].append({"arm": "classifier", "operator": "MinHash", "kind": "clean", "rows": 900, "dropped": 3})
+    mean = {
+        "recipe": "300k",
+        "task": "mean of 3 domains",
+        "a": "raw",
+        "b": "classifier",
+        "difference": -0.1,
+        "low": -0.2,
+        "high": -0.01,
+    }
+    summary["differences"].append(mean | {"primary": True})
+    for name, value in (("plan.json", plan), ("summary.json", summary)):
+        (run / name).write_text(json.dumps(value))
+    with (run / "examples.jsonl").open("a") as file:
+        kept = {
+            "arm": "raw",
+            "operator": "",
+            "reason": None,
+            "evidence": None,
+            "source": "s",
+            "url": "",
+            "text": "kept by all",
+            "planted": None,
+        }
+        file.write(json.dumps(kept) + "\n")
+    _, page = look(write(run))
+    text = " ".join(page.text)
+    assert "every step" in text and "4 clusters & decides" in text and "pip" in text and "wheel" not in text
+    assert "a top fraction" in text and "None" not in text
+    assert ",clean,True,900,3" in (run / "figures" / "planted-3.csv").read_text()
+    first = (run / "figures" / "differences-2-bits-per-byte.csv").read_text().splitlines()[1]
+    assert first.startswith("300k,mean of 3 domains,raw,classifier,-0.1")

@@ -22,8 +22,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Affine2D
 
 from tamis.report.mask import visible
 
@@ -46,9 +48,11 @@ PALETTE: dict[str, tuple[str, str]] = {
 }
 ARM_COLOURS = 8
 MARKERS = "osD^vPX*"  # a second cue beside colour: arms beyond the eighth repeat both
+MARKER_SIZE = {"D": 0.85, "^": 1.1, "v": 1.1, "P": 1.1, "X": 1.1, "*": 1.5}  # so that all look equally large
 SANS = "var(--sans, system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif)"
 SIZE = 13.0  # px, the text of every figure
 WIDE = 720.0  # px, the width of a figure that fills the column
+LEGEND_LINE = 22.0  # px
 SMALL = 344.0  # px, two beside each other in the column, one on a telephone
 
 STYLE = {
@@ -105,6 +109,24 @@ def fit(text: str, width: float, size: float = SIZE) -> str:
     return "…"
 
 
+def legend_height(width: float, entries: Sequence[tuple[str, int]]) -> float:
+    """The height in px of `Canvas.legend` with the same width and entries."""
+    return max((down for _, _, down in _places(width, entries)), default=0.0) + LEGEND_LINE
+
+
+def _places(width: float, entries: Sequence[tuple[str, int]]) -> list[tuple[str, float, float]]:
+    """Label, left and down of every legend entry."""
+    out, left, down = [], 0.0, 0.0
+    for name, _ in entries:
+        label = fit(name, min(width - 24, 260))
+        need = text_width(label) + 34
+        if left > 0 and left + need - 14 > width:
+            left, down = 0.0, down + LEGEND_LINE
+        out.append((label, left, down))
+        left += need
+    return out
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A finished figure: `svg` and `csv` are written beside the page as NAME.svg and NAME.csv; captions are plain text.
@@ -127,9 +149,8 @@ class Canvas:
         self.name, self.title, self.description = name, title, description
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor=colour("paper"))
-        self.page: Axes = self.figure.add_axes((0, 0, 1, 1), zorder=2)
-        self.page.set(xlim=(0, width), ylim=(height, 0))
-        self.page.axis("off")
+        # Everything but charts is drawn on the figure itself: axes are by far the dearest thing matplotlib makes.
+        self.pixels = Affine2D().scale(1, -1).translate(0, height)
         self.marks: list[tuple[str, int | None]] = []
 
     def mark(self, artist: Any, tip: str, arm: int | None = None) -> Any:
@@ -143,21 +164,30 @@ class Canvas:
     ) -> Any:
         """One line; y is the middle of the letters."""
         weight = "bold" if bold else "normal"
-        return self.page.text(
-            x, y + size * 0.36, text, ha=align, va="baseline", color=colour(role), fontsize=size, weight=weight, parse_math=False
+        return self.figure.text(
+            x,
+            y + size * 0.36,
+            text,
+            ha=align,
+            va="baseline",
+            color=colour(role),
+            fontsize=size,
+            weight=weight,
+            parse_math=False,
+            transform=self.pixels,
         )
 
     def rect(self, x: float, y: float, width: float, height: float, role: str, alpha: float = 1.0) -> Any:
-        patch = Rectangle((x, y), width, height, facecolor=colour(role), alpha=alpha, linewidth=0)
-        return self.page.add_patch(patch)
+        return self._add(Rectangle((x, y), width, height, facecolor=colour(role), alpha=alpha, linewidth=0))
 
     def polygon(self, points: Sequence[tuple[float, float]], role: str, alpha: float = 1.0) -> Any:
-        return self.page.add_patch(Polygon(points, closed=True, facecolor=colour(role), alpha=alpha, linewidth=0))
+        return self._add(Polygon(points, closed=True, facecolor=colour(role), alpha=alpha, linewidth=0))
 
     def line(
         self, xs: Sequence[float], ys: Sequence[float], role: str, width: float = 1.0, dash: Any = "-", alpha: float = 1
     ) -> Any:
-        return self.page.plot(xs, ys, color=colour(role), linewidth=width, linestyle=dash, alpha=alpha, solid_capstyle="butt")[0]
+        ink = colour(role)
+        return self._add(Line2D(xs, ys, color=ink, linewidth=width, linestyle=dash, alpha=alpha, solid_capstyle="butt"))
 
     def dot(
         self, x: float, y: float, role: str, marker: str = "o", size: float = 8.0, hollow: bool = False, alpha: float = 1
@@ -165,14 +195,32 @@ class Canvas:
         face = colour("paper") if hollow else colour(role)
         edge = colour(role) if hollow else colour("paper")
         width = 1.6 if hollow else 0.8
-        return self.page.plot(
-            [x], [y], marker=marker, ms=size, mfc=face, mec=edge, mew=width, linestyle="none", alpha=alpha, clip_on=False
-        )[0]
+        return self._add(
+            Line2D(
+                [x],
+                [y],
+                marker=marker,
+                ms=size * MARKER_SIZE.get(marker, 1),
+                mfc=face,
+                mec=edge,
+                mew=width,
+                linestyle="none",
+                alpha=alpha,
+            )
+        )
+
+    def dots(self, xs: Sequence[float], ys: Sequence[float], role: str, size: float) -> Any:
+        """Many small dots as one mark."""
+        return self._add(Line2D(xs, ys, linestyle="none", marker=".", ms=size, mfc=colour(role), mec="none"))
+
+    def _add(self, artist: Any) -> Any:
+        artist.set_transform(self.pixels)
+        return self.figure.add_artist(artist)
 
     def axes(self, x: float, y: float, width: float, height: float) -> Axes:
         """Ordinary axes inside the page, with hairlines only; data limits are the caller's."""
         box = (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
-        axes: Axes = self.figure.add_axes(box, zorder=1, facecolor="none")
+        axes: Axes = self.figure.add_axes(box, zorder=0, facecolor="none")
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         axes.spines["bottom"].set(color=colour("line"), linewidth=1)
@@ -181,18 +229,11 @@ class Canvas:
         axes.set_axisbelow(True)
         return axes
 
-    def legend(self, x: float, y: float, width: float, entries: Sequence[tuple[str, int]], step: float = 22) -> float:
-        """Arms with colour and marker, wrapped to `width`; returns the height used. Entries are (name, arm index)."""
-        left, top = x, y
-        for name, arm in entries:
-            label = fit(name, min(width - 24, 260))
-            need = text_width(label) + 34
-            if left > x and left + need - 14 > x + width:
-                left, top = x, top + step
-            self.mark(self.dot(left + 6, top, arm_role(arm), arm_marker(arm)), name, arm)
-            self.text(left + 16, top, label, role="ink")
-            left += need
-        return top - y + step
+    def legend(self, x: float, y: float, width: float, entries: Sequence[tuple[str, int]]) -> None:
+        """Arms with colour and marker, wrapped to `width`. Entries are (name, arm index)."""
+        for (name, arm), (label, left, down) in zip(entries, _places(width, entries), strict=True):
+            self.mark(self.dot(x + left + 6, y + down, arm_role(arm), arm_marker(arm)), name, arm)
+            self.text(x + left + 16, y + down, label)
 
     def svg(self) -> str:
         """The finished SVG: deterministic, ids prefixed, colours as variables, hover texts as titles."""

@@ -19,7 +19,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tamis.core import disk
-from tamis.report import grids, plots, sieve, trends, words
+from tamis.report import answer, grids, plots, sieve, trends, words
 from tamis.report.canvas import PALETTE, Drawing, arm_role, style
 from tamis.report.mask import SHOWN, excerpt, visible
 from tamis.report.run import Row, Run, read
@@ -56,7 +56,8 @@ def _draw(run: Run) -> dict[str, Any]:
     forests = plots.forests(run)
     with_base = [d for d in forests if run.plan["baseline"] in d.arms] or forests
     return {
-        "answer_figure": plots.answer(run),
+        "answer_figure": answer.answer(run),
+        "narrow_answer": answer.narrow_answer(run),
         "funnels": sieve.funnels(run),
         "histograms": sieve.histograms(run),
         "forests": with_base,
@@ -110,7 +111,7 @@ def _render(run: Run, drawings: dict[str, Any], examples: bool) -> str:
         "hits": [_hit(hit) for hit in run.contamination[:HITS]],
         "hits_left_out": max(len(run.contamination) - HITS, 0),
         "tokenizer": run.summary.get("tokenizer"),
-        "corpus": run.summary.get("corpus"),
+        "corpus": _corpus(run.summary.get("corpus")),
         "records": [(title, _pretty(value)) for title, value in _records(run)],
         "arm_index": lambda name: run.arms.get(name, 0),
         "arm_role": lambda name: arm_role(run.arms.get(name, 0)),
@@ -230,6 +231,20 @@ def _hit(row: Row) -> Row:
         "matched": matched,
         "cut": cut,
     }
+
+
+def _corpus(corpus: Row | None) -> Row | None:
+    """What is real and what is planted, as rows of one table with shares of all documents.
+
+    `real` is a list of rows, or a count beside `packages`, of which those with the role "pool" went into the corpus.
+    """
+    if not corpus:
+        return None
+    packages = [{**p, "what": p["name"]} for p in corpus.get("packages", []) if p["role"] == "pool"]
+    real = corpus["real"] if isinstance(corpus["real"], list) else packages
+    total = sum(row["documents"] for row in [*real, *corpus["planted"]]) or 1
+    planted = [{**row, "share": row["documents"] / total} for row in corpus["planted"]]
+    return {"real": real, "planted": planted, "hash": corpus["hash"]}
 
 
 def _records(run: Run) -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""The figures about differences, and cost: the answer, and the forest of every pair of arms.
+"""The forest of every pair of arms, and what the run cost.
 
 Every function takes a `Run` and returns finished `Drawing`s; nothing is computed here. Differences are b - a in the
 metric's own unit (`second` minus `first`, as in `tamis.stats`), and the axis is turned so that left favours b. What an interval
@@ -7,89 +7,13 @@ cannot tell from zero is drawn hollow and grey and is called inside the noise; a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
 from tamis.report import words
-from tamis.report.canvas import WIDE, Canvas, Drawing, arm_marker, arm_role, fit, scale
+from tamis.report.answer import axis, draw_axis
+from tamis.report.canvas import WIDE, Canvas, Drawing, arm_marker, arm_role, fit
 from tamis.report.run import Row, Run
-
-ANSWER_ROWS = 10  # pairs in the figure beside the answer; the table has all
-
-
-def answer(run: Run) -> Drawing | None:
-    """Each pair of arms on the primary metric: difference, interval, single seeds, and what the design could not see."""
-    verdicts = sorted(run.rows("verdicts"), key=lambda v: (v["p_holm"] is None, v["p_holm"], -abs(v["difference"])))
-    if not verdicts:
-        return None
-    rows = verdicts[:ANSWER_ROWS]
-    deciding = [t for t in run.tasks.values() if t["decides"]]
-    higher = bool(deciding and deciding[0]["higher_is_better"])
-    metric = deciding[0]["metric"] if deciding else "score"
-    height, left, right, top = 50.0, 200.0, 490.0, 40.0
-    canvas = Canvas(
-        "answer",
-        "The answer: difference between arms",
-        "; ".join(
-            f"{v['b']} minus {v['a']}: {words.signed(v['difference'])} {words.interval(v['low'], v['high'])}" for v in rows
-        ),
-        WIDE,
-        top + height * len(rows) + 48,
-    )
-    x, ticks = _axis(rows, higher, left, right, extra=[v.get("smallest_visible") for v in rows])
-    bottom = top + height * len(rows) + 4
-    _ticks(canvas, x, ticks, top - 4, bottom)
-    canvas.text((left + right) / 2, bottom + 34, f"difference in {metric}", "soft", "center")
-    canvas.text(left, 14, "← upper arm better", "soft")
-    canvas.text(right, 14, "lower arm better →", "soft", "right")
-    for index, verdict in enumerate(rows):
-        _answer_row(canvas, run, verdict, higher, x, top + height * index, height, right + 16)
-    canvas.line([x(0), x(0)], [top - 4, bottom], "soft", 1.0)
-    more = (
-        f" The {len(rows)} clearest of {len(verdicts)} pairs are drawn; the table has all." if len(rows) < len(verdicts) else ""
-    )
-    return Drawing(
-        "answer",
-        canvas.title,
-        "Large mark: mean over seeds, with the interval that decided. Small marks: single seeds. Shaded: differences too small "
-        "for this design to see. A hollow grey mark is inside the noise." + more,
-        canvas.svg(),
-        words.comma_separated(
-            ["a", "b", "verdict", "better", "difference", "low", "high", "p", "p_holm", "smallest_visible", "per_seed"],
-            [
-                [v[k] for k in ("a", "b", "verdict", "better", "difference", "low", "high", "p", "p_holm", "smallest_visible")]
-                + [" ".join(f"{s:.6g}" for s in v["per_seed"] or [])]
-                for v in verdicts
-            ],
-        ),
-    )
-
-
-def _answer_row(canvas: Canvas, run: Run, verdict: Row, higher: bool, x: Any, y: float, height: float, right: float) -> None:
-    for name, at in ((verdict["b"], y + 14), (verdict["a"], y + 34)):
-        index = run.arms.get(name, 0)
-        canvas.dot(8, at, arm_role(index), arm_marker(index), 7)
-        canvas.text(18, at, fit(name, 165))
-    middle = y + height / 2 - 1
-    if verdict["smallest_visible"] is not None:
-        low, high = sorted((x(-verdict["smallest_visible"]), x(verdict["smallest_visible"])))
-        tip = f"differences below {words.number(verdict['smallest_visible'])} cannot be seen with this design"
-        canvas.mark(canvas.rect(low, y + 5, high - low, height - 12, "line", 0.6), tip)
-    better = verdict["better"]
-    arm = run.arms.get(better) if better else None
-    role = "soft" if arm is None else arm_role(arm)
-    marker = "o" if arm is None else arm_marker(arm)
-    for seed in verdict["per_seed"] or []:
-        canvas.dot(x(seed), middle + 11, role, marker, 4.5, hollow=arm is None)
-    if verdict["low"] is not None:
-        canvas.line([x(verdict["low"]), x(verdict["high"])], [middle - 2] * 2, role, 2.6)
-    value = f"{words.signed(verdict['difference'])} {words.interval(verdict['low'], verdict['high'])}"
-    tip = f"{verdict['b']} − {verdict['a']}: {value}"
-    canvas.mark(canvas.dot(x(verdict["difference"]), middle - 2, role, marker, 10, hollow=arm is None), tip, arm)
-    canvas.text(right, y + 14, value)
-    text = f"{better} better" if better else words.NOISE if verdict["verdict"] == "no difference shown" else verdict["verdict"]
-    canvas.text(right, y + 34, fit(text, WIDE - right - 4), role, bold=bool(better))
 
 
 def forests(run: Run) -> list[Drawing]:
@@ -122,15 +46,14 @@ def _forest(run: Run, name: str, a: str, b: str, metric: str, rows: list[Row]) -
         top + sum(heights) + 50,
     )
     canvas.legend(4, 12, WIDE - 8, [(arm, run.arms.get(arm, 0)) for arm in (b, a)])
-    x, ticks = _axis(rows, higher, left, right)
+    x, ticks = axis(rows, higher, left, right)
     bottom = top + sum(heights) + 2
     y = top
     for (task, _), height in zip(groups, heights, strict=True):
         if run.task(task)["role"] == "diagnostic":
             canvas.rect(0, y + 2, WIDE, height - 4, "wash")
         y += height
-    _ticks(canvas, x, ticks, top - 4, bottom)
-    canvas.line([x(0), x(0)], [top - 4, bottom], "soft", 1.0)
+    draw_axis(canvas, x, ticks, top - 4, bottom)
     canvas.text((left + right) / 2, bottom + 34, f"difference in {metric}", "soft", "center")
     canvas.text((left + right) / 2 - 10, top - 18, "← " + fit(b, 170) + " better", "soft", "right")
     canvas.text((left + right) / 2 + 10, top - 18, fit(a, 170) + " better →", "soft")
@@ -221,20 +144,3 @@ def cost(run: Run) -> Drawing | None:
         canvas.svg(),
         words.comma_separated(["stage", "cpu_seconds", "jobs"], [[r["stage"], r["cpu_seconds"], r["jobs"]] for r in rows]),
     )
-
-
-def _axis(
-    rows: Iterable[Row], higher: bool, left: float, right: float, extra: Sequence[float | None] = ()
-) -> tuple[Any, list[float]]:
-    """A scale for differences that holds zero, every interval and `extra` on both sides; left favours b."""
-    values = [v for r in rows for v in [r["difference"], r["low"], r["high"], *(r.get("per_seed") or [])] if v is not None]
-    values += [s * v for v in extra if v is not None for s in (1, -1)] + [0.0]
-    ends = (right, left) if higher else (left, right)
-    return scale(min(values), max(values), *ends, steps=4)
-
-
-def _ticks(canvas: Canvas, x: Any, ticks: list[float], top: float, bottom: float) -> None:
-    for tick in ticks:
-        canvas.line([x(tick)] * 2, [top, bottom], "line", 0.6)
-        canvas.text(x(tick), bottom + 14, words.plain(tick), "soft", "center")
-    canvas.line([x(ticks[0]), x(ticks[-1])], [bottom] * 2, "line", 1.0)

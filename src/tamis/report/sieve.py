@@ -12,10 +12,9 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from tamis.report import words
-from tamis.report.canvas import SMALL, WIDE, Canvas, Drawing, arm_marker, arm_role, colour, fit, scale, text_width
+from tamis.report.canvas import SMALL, WIDE, Canvas, Drawing, arm_marker, arm_role, fit, scale, text_width
 from tamis.report.run import Row, Run
 
 REASONS = 4  # reasons named beside a bar; the CSV has all
@@ -112,7 +111,7 @@ def _mesh(canvas: Canvas, x: float, y: float, width: float, height: float, role:
     if width < 6:
         return canvas.rect(x + 0.6, y, max(width - 1.2, 0.6), height, role, 0.45)
     xs, ys = np.meshgrid(np.arange(x + 3, x + width - 1.5, 4.2), np.arange(y + 2, y + height, 4.0))
-    return canvas.page.plot(xs.ravel(), ys.ravel(), linestyle="none", marker=".", ms=2.8, mfc=colour(role), mec="none")[0]
+    return canvas.dots(xs.ravel(), ys.ravel(), role, 2.8)
 
 
 def histograms(run: Run) -> list[tuple[bool, Drawing]]:
@@ -150,29 +149,25 @@ def _histogram(run: Run, name: str, title: str, text: str, bounds: list[Row], ro
     canvas = Canvas(
         name, f"{title}, distribution", f"{sum(r['rows'] for r in rows)} documents", SMALL, tall + 66 + 40 * len(ranges)
     )
-    axes = canvas.axes(8, 24, SMALL - 16, tall)
-    axes.grid(False)
     edges = [v for pair in ranges for v in pair if v is not None and math.isfinite(v)]
     low, high, outside = _middle(rows, edges)
     total = max(sum(r["rows"] for r in rows), 1)
-    drawn = [r for r in rows if r["high"] > low and r["low"] < high]
-    # Unequal bins are drawn by density, so that an area means the same number of documents everywhere.
-    density = [r["rows"] / (r["high"] - r["low"]) for r in drawn]
-    for row, tall_as in zip(drawn, density, strict=True):
-        bar = axes.add_patch(
-            Rectangle((row["low"], 0), row["high"] - row["low"], tall_as, facecolor=colour("soft"), alpha=0.55, linewidth=0)
-        )
-        share = words.percent(row["rows"], total)
-        tip = f"{words.plain(row['low'])} to {words.plain(row['high'])}: {words.count(row['rows'])} documents ({share})"
-        canvas.mark(bar, tip)
-    axes.set(xlim=(low, high), ylim=(0, max(density, default=1) * 1.05 or 1))
-    axes.set_yticks([])
-    _, ticks = scale(low, high, 8, SMALL - 8, 5)
-    axes.set_xticks([])
 
     def across(value: float) -> float:
         return 8 + (min(max(value, low), high) - low) / (high - low) * (SMALL - 16)
 
+    drawn = [r for r in rows if r["high"] > low and r["low"] < high]
+    # Unequal bins are drawn by density, so that an area means the same number of documents everywhere.
+    density = [r["rows"] / (r["high"] - r["low"]) for r in drawn]
+    most = max(density, default=0) or 1
+    for row, tall_as in zip(drawn, (d / most * tall for d in density), strict=True):
+        left, right = across(row["low"]), across(row["high"])
+        bar = canvas.rect(left, 24 + tall - tall_as, right - left, tall_as, "soft", 0.55)
+        share = words.percent(row["rows"], total)
+        tip = f"{words.plain(row['low'])} to {words.plain(row['high'])}: {words.count(row['rows'])} documents ({share})"
+        canvas.mark(bar, tip)
+    canvas.line([8, SMALL - 8], [24 + tall] * 2, "line")
+    _, ticks = scale(low, high, 8, SMALL - 8, 5)
     for tick in (t for t in ticks if low <= t <= high):
         align = "left" if across(tick) < 24 else "right" if across(tick) > SMALL - 30 else "center"
         canvas.text(across(tick), 24 + tall + 14, words.plain(tick), "soft", align)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tamis.report import words
-from tamis.report.canvas import SMALL, Canvas, Drawing, arm_marker, arm_role, colour, fit, scale
+from tamis.report.canvas import MARKER_SIZE, SMALL, Canvas, Drawing, arm_marker, arm_role, colour, fit, legend_height, scale
 from tamis.report.run import Row, Run
 
 CURVE_POINTS = 110  # per training run, each the mean of the steps it stands for
@@ -55,7 +55,7 @@ def _curve(run: Run, recipe: Row, lines: dict[tuple[str, int], tuple[Any, Any]])
             tokens[-1:],
             loss[-1:],
             marker=arm_marker(index),
-            ms=6.5,
+            ms=6.5 * MARKER_SIZE.get(arm_marker(index), 1),
             mfc=colour(arm_role(index)),
             mec=colour("paper"),
             clip_on=False,
@@ -138,9 +138,15 @@ def _size(run: Run, number: int, task: str, rows: list[Row], described: Row) -> 
                 mec="none",
                 alpha=0.7,
             )
-            dot = axes.plot([x], [row["mean"]], marker=arm_marker(index), ms=7.5, mfc=ink, mec=colour("paper"), linestyle="none")[
-                0
-            ]
+            dot = axes.plot(
+                [x],
+                [row["mean"]],
+                marker=arm_marker(index),
+                ms=7.5 * MARKER_SIZE.get(arm_marker(index), 1),
+                mfc=ink,
+                mec=colour("paper"),
+                linestyle="none",
+            )[0]
             canvas.mark(dot, f"{arm}, {row['recipe']}: {words.number(row['mean'])} ({len(seeds)} seeds)", index)
     axes.set_xscale("log")
     edge = 1.35
@@ -173,8 +179,7 @@ def _size(run: Run, number: int, task: str, rows: list[Row], described: Row) -> 
 
 def _small(name: str, title: str, description: str, arms: Sequence[tuple[str, int]], height: float) -> tuple[Canvas, float]:
     """A small canvas with its legend drawn; also the height that the legend takes."""
-    draft = Canvas(name, title, description, SMALL, 400)
-    top = draft.legend(4, 12, SMALL - 8, arms) + 4
+    top = legend_height(SMALL - 8, arms) + 4
     canvas = Canvas(name, title, description, SMALL, top + height + 82)
     canvas.legend(4, 12, SMALL - 8, arms)
     return canvas, top
