@@ -94,6 +94,7 @@ def _execute_part(root: Path, part: Part) -> Done:
     try:
         part.op.run(part.piece, inputs, out)
         receipt = _receipt(part, inputs, out)
+        content = receipt.to_bytes()
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, TamisError) or not isinstance(error, Exception):
@@ -101,7 +102,7 @@ def _execute_part(root: Path, part: Part) -> Done:
         if isinstance(error, OSError) and error.strerror:
             raise TamisError(f"{part.label}, {part.piece.name}: {error.strerror}: {error.filename or temporary}") from error
         raise TamisError(f"{part.label}, {part.piece.name}: {type(error).__name__}: {error}") from error
-    disk.write_file(temporary / "receipt.json", receipt.to_bytes(), "receipt")
+    disk.write_file(temporary / "receipt.json", content, "receipt")
     if not disk.publish_dir(temporary, final, "job"):
         receipt = Receipt.read(final) or receipt
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -189,9 +190,12 @@ class Local:
         """End the workers, at once and whatever they are doing."""
         if self._pool is None:
             return
+        processes = list((self._pool._processes or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
+        for process in processes:
             process.terminate()
+        for process in processes:
+            process.join(5)
         self._pool = None
 
     def map(self, fn: Callable[[Job], list[Done]], jobs: Iterable[Job]) -> Iterator[list[Done]]:
@@ -249,8 +253,16 @@ def run(targets: Sequence[Step], store: Store, runner: Runner, where: Where, lis
     todo = {s.key: s for s in pending(targets, store)}
     while todo:
         ready = [s for s in todo.values() if all(store.find(i) is not None for i in s.inputs)]
-        for step in _wave(ready, store, runner, where, listener):
-            del todo[step.key]
+        try:
+            for step in _wave(ready, store, runner, where, listener):
+                del todo[step.key]
+        except (TamisError, FileNotFoundError):
+            # Another process may have published one of these steps and swept its work away: then go on from there.
+            published = [s.key for s in ready if s.key in todo and store.find(s) is not None]
+            if not published:
+                raise
+            for key in published:
+                del todo[key]
     return [store.get(t) for t in targets]
 
 
