@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.core.errors import TamisError, UsageError
-from tamis.eval.task import Ids, Item, Outcome, Request, Task, Verdict
+from tamis.eval.task import Answer, Ids, Item, Judgement, Request, Task
 
 EMPTY = "empty: 0 bytes have no bits per byte"
 
@@ -83,10 +83,10 @@ class BitsPerByte(Task):
             raise TamisError(f"task {self.name}: document {item.id} has {len(item.text)} characters but no tokens")
         return windows(np.concatenate([np.array([bos], ids.dtype), ids]), context)
 
-    def verdict(self, item: Item, outcomes: Sequence[Outcome]) -> Verdict:
-        bits = -math.fsum(o.logprob for o in outcomes) / math.log(2)
-        details = {"tokens": sum(o.tokens for o in outcomes), "windows": len(outcomes)}
-        return Verdict(bits, float(len(item.text.encode())), details)
+    def judge(self, item: Item, answers: Sequence[Answer]) -> Judgement:
+        bits = -math.fsum(a.logprob for a in answers) / math.log(2)
+        details = {"tokens": sum(a.tokens for a in answers), "windows": len(answers)}
+        return Judgement(bits, float(len(item.text.encode())), details)
 
 
 def windows(ids: Ids, context: int) -> Iterator[Request]:

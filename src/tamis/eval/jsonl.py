@@ -17,7 +17,7 @@ from tamis.core.errors import TamisError
 
 
 @dataclass(frozen=True)
-class Row:
+class JsonRow:
     """One JSON object and where it stands: the file's relative name, the line counted from 1."""
 
     file: str
@@ -45,9 +45,9 @@ class Row:
         return value
 
 
-def read_rows(path: Path, name: str) -> list[Row]:
+def read_rows(path: Path, name: str) -> list[JsonRow]:
     """All rows of a .jsonl file (.gz and .zst are unpacked); blank lines are skipped. TamisError names file and line."""
-    rows: list[Row] = []
+    rows: list[JsonRow] = []
     line = 0
     try:
         for line, text in enumerate(_lines(path), 1):
@@ -55,7 +55,7 @@ def read_rows(path: Path, name: str) -> list[Row]:
                 values = json.loads(text)
                 if not isinstance(values, dict):
                     raise TamisError(f"{name}: line {line}: a JSON object is needed, not {text.strip()[:60]!r}")
-                rows.append(Row(name, line, values))
+                rows.append(JsonRow(name, line, values))
     except FileNotFoundError:
         raise TamisError(f"{name}: no such file under the data root; give --data or mend the task's path") from None
     except UnicodeDecodeError as error:

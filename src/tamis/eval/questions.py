@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.core.errors import TamisError, UsageError
-from tamis.eval.jsonl import Row, read_rows
-from tamis.eval.task import Ids, Item, Outcome, Request, Task, Verdict, from_table
+from tamis.eval.jsonl import JsonRow, read_rows
+from tamis.eval.task import Answer, Ids, Item, Judgement, Request, Task, from_table
 
 NORMALISATIONS = ("none", "tokens", "bytes")
 
@@ -65,7 +65,7 @@ class Questions(Task):
         if self.shots < 0:
             raise UsageError(f"task {self.name}: shots {self.shots}: at least 0")
 
-    def parse(self, row: Row) -> Question:
+    def parse(self, row: JsonRow) -> Question:
         """One row of the file. TamisError names file and line."""
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class Questions(Task):
             }
             yield Item(name, self._cluster(row, name), question.text, self.kind, payload)
 
-    def _exemplars(self, question: Question, all_: Sequence[Question], order: np.ndarray[Any, Any], row: Row) -> list[str]:
+    def _exemplars(self, question: Question, all_: Sequence[Question], order: np.ndarray[Any, Any], row: JsonRow) -> list[str]:
         chosen: list[str] = []
         for place in order.tolist():
             if len(chosen) == self.shots:
@@ -101,7 +101,7 @@ class Questions(Task):
             raise row.error(f"only {len(chosen)} other questions can serve as its {self.shots} exemplars; ask for fewer shots")
         return chosen
 
-    def _cluster(self, row: Row, name: str) -> str:
+    def _cluster(self, row: JsonRow, name: str) -> str:
         if self.cluster is None:
             return name
         if row.values.get(self.cluster) is None:
@@ -151,7 +151,7 @@ class MultipleChoice(Questions):
         if self.normalise not in NORMALISATIONS:
             raise UsageError(f"task {self.name}: normalise {self.normalise!r}: use one of {', '.join(NORMALISATIONS)}")
 
-    def parse(self, row: Row) -> Question:
+    def parse(self, row: JsonRow) -> Question:
         schema = "context_options" in row.values
         choices = row.texts("context_options" if schema else "choices")
         if len(choices) < 2:
@@ -164,25 +164,25 @@ class MultipleChoice(Questions):
         parts = [f"{c}{self.delimiter}{shared}" for c in choices] if schema else [shared, *choices]
         return Question(pairs, gold, "\n".join(parts))
 
-    def verdict(self, item: Item, outcomes: Sequence[Outcome]) -> Verdict:
+    def judge(self, item: Item, answers: Sequence[Answer]) -> Judgement:
         gold = item.payload["gold"]
         sizes = [len(answer.strip().encode()) or 1 for _, answer in item.payload["pairs"]]
-        raw = [o.logprob for o in outcomes]
+        raw = [a.logprob for a in answers]
         scores = {
             "none": raw,
-            "tokens": [o.logprob / o.tokens for o in outcomes],
+            "tokens": [a.logprob / a.tokens for a in answers],
             "bytes": [x / size for x, size in zip(raw, sizes, strict=True)],
         }
         correct = {name: _share(values, gold) for name, values in scores.items()}
         details = {
             "gold": gold,
             "logprob": raw,
-            "tokens": [o.tokens for o in outcomes],
+            "tokens": [a.tokens for a in answers],
             "bytes": sizes,
             "correct": correct,
-            "cut": sum(o.cut for o in outcomes),
+            "cut": sum(a.cut for a in answers),
         }
-        return Verdict(correct[self.normalise], 1.0, details)
+        return Judgement(correct[self.normalise], 1.0, details)
 
 
 @dataclass(frozen=True)
@@ -191,13 +191,13 @@ class Cloze(Questions):
 
     kind: ClassVar[str] = "cloze"
 
-    def parse(self, row: Row) -> Question:
+    def parse(self, row: JsonRow) -> Question:
         pair = self.pair(row.text("context"), row.text("continuation"))
         return Question((pair,), 0, "".join(pair))
 
-    def verdict(self, item: Item, outcomes: Sequence[Outcome]) -> Verdict:
-        (outcome,) = outcomes
-        return Verdict(float(outcome.greedy), 1.0, {"logprob": outcome.logprob, "tokens": outcome.tokens, "cut": outcome.cut})
+    def judge(self, item: Item, answers: Sequence[Answer]) -> Judgement:
+        (answer,) = answers
+        return Judgement(float(answer.greedy), 1.0, {"logprob": answer.logprob, "tokens": answer.tokens, "cut": answer.cut})
 
 
 def _share(values: Sequence[float], gold: int) -> float:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tamis.core.errors import TamisError
-from tamis.eval.task import Item, Outcome, Request, Task, Verdict, dumps, from_table
+from tamis.eval.task import Answer, Item, Judgement, Request, Task, dumps, from_table
 from tamis.lm.logprob import token_logprobs
 from tamis.lm.numerics import Numerics
 from tamis.lm.tokenizer import Tokenizer
@@ -47,22 +47,22 @@ def evaluate(model: PreTrainedModel, tokenizer: Tokenizer, task: Task, items: pa
     ids = items.column("id").to_pylist()
     if len(set(ids)) != len(ids):
         raise TamisError(f"task {task.name}: item ids are not unique")
-    names, clusters, verdicts = [], [], []
+    names, clusters, judgements = [], [], []
     with scoring_numerics(next(model.parameters()).device.type).applied():
         refuse_leak(model, tokenizer, context)
         for group in _groups(from_table(items)):
             names += [i.id for i in group]
             clusters += [i.cluster for i in group]
-            verdicts += _judge(model, tokenizer, task, group, context)
+            judgements += _judge(model, tokenizer, task, group, context)
     if names != ids:
         raise AssertionError(f"task {task.name}: {len(names)} items were scored, {len(ids)} were published, or in another order")
     columns = [
         [task.name] * len(ids),
         names,
         clusters,
-        [v.value for v in verdicts],
-        [v.weight for v in verdicts],
-        [dumps(v.details) for v in verdicts],
+        [v.value for v in judgements],
+        [v.weight for v in judgements],
+        [dumps(v.details) for v in judgements],
     ]
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, RESULTS, strict=True)], schema=RESULTS)
 
@@ -94,24 +94,24 @@ def _groups(items: Iterator[Item]) -> Iterator[list[Item]]:
         yield group
 
 
-def _judge(model: PreTrainedModel, tokenizer: Tokenizer, task: Task, items: list[Item], context: int) -> list[Verdict]:
+def _judge(model: PreTrainedModel, tokenizer: Tokenizer, task: Task, items: list[Item], context: int) -> list[Judgement]:
     strings = [task.strings(item) for item in items]
     encoded = iter(tokenizer.encode_batch([s for part in strings for s in part]))
     requests = [
         list(task.requests(item, [next(encoded) for _ in part], tokenizer.bos, context))
         for item, part in zip(items, strings, strict=True)
     ]
-    outcomes = iter(_outcomes(model, [r for part in requests for r in part], context))
-    verdicts = []
+    answers = iter(_answers(model, [r for part in requests for r in part], context))
+    judgements = []
     for item, part in zip(items, requests, strict=True):
-        own = [next(outcomes) for _ in part]
-        if not all(math.isfinite(o.logprob) for o in own):
+        own = [next(answers) for _ in part]
+        if not all(math.isfinite(a.logprob) for a in own):
             raise TamisError(f"task {task.name}: the model gives item {item.id} a log-probability that is not a finite number")
-        verdicts.append(task.verdict(item, own))
-    return verdicts
+        judgements.append(task.judge(item, own))
+    return judgements
 
 
-def _outcomes(model: PreTrainedModel, requests: Sequence[Request], context: int) -> list[Outcome]:
+def _answers(model: PreTrainedModel, requests: Sequence[Request], context: int) -> list[Answer]:
     """Score rows of equal padded length together; the answers come back in the order of the requests."""
     lengths = np.array([padded(len(r.ids), context + 1) for r in requests])
     sums = np.empty(len(requests))
@@ -121,7 +121,7 @@ def _outcomes(model: PreTrainedModel, requests: Sequence[Request], context: int)
             some = places[start : start + TOGETHER]
             sums[some] = _sums(model, [requests[i] for i in some], length)
     return [
-        Outcome(float(total), r.scored, r.cut, r.greedy and is_greedy(model, r)) for total, r in zip(sums, requests, strict=True)
+        Answer(float(total), r.scored, r.cut, r.greedy and is_greedy(model, r)) for total, r in zip(sums, requests, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
-"""What a task is: items to publish, token rows to score, and a verdict on each item.
+"""What a task is: items to publish, token rows to score, and a judgement of each item.
 
 A task is a frozen dataclass of plain values; the import is the registry. It never sees a model: it turns an item into
-`Request`s (token rows whose last tokens are scored) and the scorer's `Outcome`s into a `Verdict`. The metric of every
+`Request`s (token rows whose last tokens are scored) and the scorer's `Answer`s into a `Judgement`. The metric of every
 task is sum(value) / sum(weight): bits over UTF-8 bytes, or correct answers over questions, so that one table and one
 estimator serve all.
 
@@ -63,7 +63,7 @@ class Request(NamedTuple):
     greedy: bool = False
 
 
-class Outcome(NamedTuple):
+class Answer(NamedTuple):
     """A request's answer: summed ln p of the scored tokens, how many, context cut, whether greedy decoding gives them."""
 
     logprob: float
@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
     greedy: bool
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     """One item of one model: its share of the metric's numerator and denominator, and the numbers behind it."""
 
     value: float
@@ -115,8 +115,8 @@ class Task:
         """Rows of at most `context` + 1 tokens (the last one is only predicted). `encoded` answers `strings`, in order."""
         raise NotImplementedError
 
-    def verdict(self, item: Item, outcomes: Sequence[Outcome]) -> Verdict:
-        """The item's share of the metric, from the outcomes of `requests`, in order."""
+    def judge(self, item: Item, answers: Sequence[Answer]) -> Judgement:
+        """The item's share of the metric, from the answers of `requests`, in order."""
         raise NotImplementedError
 
 
