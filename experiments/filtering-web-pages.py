@@ -18,7 +18,7 @@ from tamis.data.scores import fineweb, gopher, language
 
 def heldout(name: str, file: str, why: str, decides: bool = False, cluster: str | None = None, part: float = 1.0) -> BitsPerByte:
     """A held-out domain; of a large one a fixed random part of its documents is enough."""
-    source = Dataset.jsonl(f"eval/heldout/{file}.jsonl.zst").sample(part)
+    source = Dataset.jsonl(f"eval/heldout/{file}.jsonl.zst", meta=("book",) if file.startswith("books") else ()).sample(part)
     return BitsPerByte(name, source=source, cluster=cluster, why=why, decides=decides)
 
 
