@@ -1,10 +1,10 @@
 """Does cleaning a small web of real documentation help, and does a classifier help beyond rules?"""
 
 from tamis import BPE, Arm, BitsPerByte, Dataset, Experiment, Holdout, QualityClassifier, ladder
-from tamis.data.scores import c4, fineweb, gopher
+from tamis.data.scores import fineweb, gopher
 
 pages = Dataset.warc("web/demo-*.warc.gz").extract()
-rules = pages.keep(*gopher.quality(), *gopher.repetition()).keep(*c4.quality()).keep(*fineweb.quality()).dedup()
+rules = pages.keep(*gopher.quality(), *gopher.repetition()).keep(*fineweb.quality()).dedup()
 good = Dataset.jsonl("reference/good.jsonl.zst")
 best = rules.top(QualityClassifier(positives=good, negatives=pages), fraction=0.7)
 
@@ -13,7 +13,7 @@ experiment = Experiment(
     question="At equal tokens, which way of cleaning these pages lowers bits per byte on packages it has never seen?",
     arms=(
         Arm("raw", pages, "main text of every page, nothing removed"),
-        Arm("rules", rules, "Gopher, C4 and FineWeb rules, then near-duplicates removed"),
+        Arm("rules", rules, "Gopher's and FineWeb's rules, then near-duplicates removed"),
         Arm("rules + classifier", best, "of those, the 70 % most like good documentation"),
     ),
     holdout=Holdout(fraction=0.02),
