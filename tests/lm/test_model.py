@@ -56,6 +56,8 @@ def test_every_block_starts_as_the_identity(family: str) -> None:
     zero = [n for n, p in model.named_parameters() if p.ndim > 1 and not p.any()]
     assert len(zero) == 2 * SHAPES[family].depth
     assert model.get_input_embeddings().weight.std().item() == pytest.approx(0.1, rel=0.1)
+    started = [p for n, p in model.named_parameters() if p.ndim > 1 and p.any() and p.shape[0] != 300]
+    assert all(p.std().item() == pytest.approx(32**-0.5, rel=0.2) for p in started)
 
 
 @pytest.mark.parametrize("family", SHAPES)
