@@ -26,7 +26,7 @@ FACTS: dict[str, Any] = {
 def test_sources_filters_hashes_and_limits_are_told() -> None:
     text = datasheet(FACTS)
     assert "ab" * 32 in text and "14,000 records read; 2 damaged places could not be read." in text
-    assert r"| GopherQuality | 14,000 | 12,000 | few words 1,500, no\_letters 500 | 0123456789ab |" in text
+    assert r"| GopherQuality | 14,000 | 12,000 | few words (1,500), no\_letters (500) | 0123456789ab |" in text
     assert "| BSD-3-Clause | 9 |" in text and "Licences were not recorded" not in text
     assert "damaged and are missing: 2." in text
 

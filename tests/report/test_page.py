@@ -199,6 +199,8 @@ def test_every_colour_of_text_is_legible(mode: int) -> None:
 
 
 def test_numbers_read_the_same_everywhere() -> None:
+    assert words.rule("50 <= GopherQuality.words <= 100000") == "50 ≤ words ≤ 100000" and words.rule("C4.rules") == "rules"
+    assert words.minus("is -0.08 [-0.32, 0.17], 2024-01 x-1") == "is −0.08 [−0.32, 0.17], 2024-01 x-1"
     assert words.signed(-0.0312) == "−0.031" and words.signed(0.00021) == "+0.0002"
     assert words.interval(-0.00004, 0.01) == "[−0.00004, +0.01000]" and words.interval(None, None) == "no interval"
     assert words.short(333_184) == "333\u00a0k" and words.size(38_000_000) == "38\u00a0MB" and words.size(5) == "5\u00a0B"

@@ -59,7 +59,7 @@ def _arm(arm: dict[str, Any], named: bool) -> str:
     lines = [f"### {_plain(arm['name'])}"] if named else []
     rows = [
         [
-            stage["operator"],
+            stage["operator"] or "source",
             words.count(stage["rows_in"]),
             words.count(stage["rows_out"]),
             _dropped(stage["dropped"]),
@@ -73,9 +73,9 @@ def _arm(arm: dict[str, Any], named: bool) -> str:
 
 def _dropped(dropped: dict[str, int]) -> str:
     ranked = sorted(dropped.items(), key=lambda item: (-item[1], item[0]))
-    named = [f"{reason} {words.count(rows)}" for reason, rows in ranked[:REASONS]]
+    named = [f"{words.rule(reason)} ({words.count(rows)})" for reason, rows in ranked[:REASONS]]
     rest = sum(rows for _, rows in ranked[REASONS:])
-    return ", ".join(named + ([f"other reasons {words.count(rest)}"] if rest else [])) or "none"
+    return ", ".join(named + ([f"other reasons ({words.count(rest)})"] if rest else [])) or "none"
 
 
 def _limits(facts: dict[str, Any]) -> list[str]:

@@ -87,7 +87,7 @@ def _render(run: Run, drawings: dict[str, Any], examples: bool) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        name: getattr(words, name) for name in ("count", "number", "signed", "plain", "size", "interval", "duration")
+        name: getattr(words, name) for name in ("count", "number", "signed", "plain", "size", "interval", "duration", "rule")
     } | {"visible": lambda value: visible(str(value))}
     script = (HERE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -174,7 +174,7 @@ def _coloured(run: Run, sentence: str) -> Markup:
     """The sentence with the names of arms in their colours."""
     names = "|".join(re.escape(name) for name in sorted(run.arms, key=len, reverse=True))
     out = Markup("")
-    for part in re.split(rf"(?<!\w)({names})(?!\w)", sentence):
+    for part in re.split(rf"(?<!\w)({names})(?!\w)", words.minus(sentence)):
         name = Markup('<span class="arm" data-arm="{}" style="--arm: var(--{})">{}</span>')
         shown = visible(part)
         out += name.format(run.arms[part], arm_role(run.arms[part]), shown) if part in run.arms else escape(shown)

@@ -36,7 +36,9 @@ def funnels(run: Run) -> list[Drawing]:
 
 
 def _funnel(run: Run, arm: str, index: int, rows: list[Row], most: int) -> Drawing:
-    steps = [(key[1], list(group)) for key, group in groupby(rows, key=lambda r: (r["position"], r["operator"]))]
+    groups = [(key[1], list(group)) for key, group in groupby(rows, key=lambda r: (r["position"], r["operator"]))]
+    # Reading the source is a stage without a name; unless it loses rows, the bar "in" says all of it.
+    steps = [(name or "source", group) for name, group in groups if name or group[0]["rows_in"] != group[0]["rows_out"]] or groups
     first, last = steps[0][1][0]["rows_in"], steps[-1][1][0]["rows_out"]
     title = f"{arm}: {words.count(last)} of {words.count(first)} documents pass"
     left, wide, height, top = 196.0, 350.0, 50.0, 12.0
@@ -99,11 +101,21 @@ def _funnel_step(canvas: Canvas, operator: str, group: list[Row], index: int, fr
     lost = rows_in - rows_out
     change = f"−{words.count(lost)} ({words.percent(lost, rows_in)})" if lost >= 0 else f"+{words.count(-lost)} born"
     canvas.text(WIDE - 4, y + 12, change if lost else "none stay", "soft", "right")
-    named = [f"{r['reason']} {words.count(r['rows'])}" for r in drops[:REASONS]]
-    if len(drops) > REASONS:
-        named.append(f"{len(drops) - REASONS} more reasons {words.count(sum(r['rows'] for r in drops[REASONS:]))}")
     if len(drops) > 1 or (drops and drops[0]["reason"] != operator):
-        canvas.text(WIDE - 4, y + 31, fit(" · ".join(named), WIDE - left - 12, 12), "soft", "right", size=12)
+        canvas.text(WIDE - 4, y + 31, _named(drops, WIDE - left - 12), "soft", "right", size=12)
+
+
+def _named(drops: list[Row], width: float) -> str:
+    """The first reasons with their rows, as many as fit in `width` px, and how many more there are."""
+    for shown in range(min(REASONS, len(drops)), 0, -1):
+        parts = [f"{words.rule(r['reason'])} ({words.count(r['rows'])})" for r in drops[:shown]]
+        rest = drops[shown:]
+        if rest:
+            parts.append(f"{len(rest)} more ({words.count(sum(r['rows'] for r in rest))})")
+        text = " · ".join(parts)
+        if text_width(text, 12) <= width:
+            return text
+    return fit(text, width, 12)
 
 
 def _mesh(canvas: Canvas, x: float, y: float, width: float, height: float, role: str) -> Any:
@@ -157,8 +169,8 @@ def _histogram(run: Run, name: str, title: str, text: str, bounds: list[Row], ro
         return 8 + (min(max(value, low), high) - low) / (high - low) * (SMALL - 16)
 
     drawn = [r for r in rows if r["high"] > low and r["low"] < high]
-    # Unequal bins are drawn by density, so that an area means the same number of documents everywhere.
-    density = [r["rows"] / (r["high"] - r["low"]) for r in drawn]
+    # Density, because bins may be unequal; its square root, because what a threshold cuts off is a tail.
+    density = [math.sqrt(r["rows"] / (r["high"] - r["low"])) for r in drawn]
     most = max(density, default=0) or 1
     for row, tall_as in zip(drawn, (d / most * tall for d in density), strict=True):
         left, right = across(row["low"]), across(row["high"])

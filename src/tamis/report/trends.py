@@ -38,8 +38,8 @@ def curves(run: Run) -> list[Drawing]:
 
 
 def _thin(tokens: Any, loss: Any) -> tuple[Any, Any]:
-    """At most CURVE_POINTS points, each the mean of its neighbours."""
-    parts = np.array_split(np.arange(len(tokens)), min(CURVE_POINTS, len(tokens)))
+    """At most CURVE_POINTS points, each the mean of four neighbours or more."""
+    parts = np.array_split(np.arange(len(tokens)), max(min(CURVE_POINTS, len(tokens) // 4), 1))
     return np.array([tokens[p].mean() for p in parts]), np.array([loss[p].mean() for p in parts])
 
 
@@ -64,7 +64,7 @@ def _curve(run: Run, recipe: Row, lines: dict[tuple[str, int], tuple[Any, Any]])
     last = max(float(t[-1]) for t, _ in lines.values())
     settled = np.concatenate([loss[tokens >= last * SETTLED] for tokens, loss in lines.values()])
     settled = settled[np.isfinite(settled)]
-    low, high = (float(settled.min()), float(settled.max())) if settled.size else (0.0, 1.0)
+    low, high = (float(settled.min()), float(np.quantile(settled, 0.995))) if settled.size else (0.0, 1.0)
     _limits(axes, (0, last), (low, high))
     canvas.text(52, top + 10, "loss", "soft")
     canvas.text(SMALL - 10, top + 28 + 210 + 34, "tokens seen", "soft", "right")
@@ -117,7 +117,7 @@ def _size(run: Run, number: int, task: str, rows: list[Row], described: Row) -> 
     largest = max((r["recipe"] for r in rows), key=lambda name: parameters[name])
     at_largest = {r["arm"]: [r["mean"]] for r in rows if r["recipe"] == largest}
     values = [v for r in rows for v in [*r["seed_values"], r["mean"], r["low"], r["high"]] if v is not None]
-    spread = np.log(max(parameters.values()) / min(parameters.values())) if len(parameters) > 1 else 1.0
+    spread = np.log(max(parameters.values()) / min(parameters.values())) if len(parameters) > 1 else 3.0
     for place, (arm, index) in enumerate(arms):
         shift = np.exp(0.035 * spread * (place - (len(arms) - 1) / 2) / max(len(arms) / 4, 1))
         mine = sorted((r for r in rows if r["arm"] == arm), key=lambda r: parameters[r["recipe"]])
@@ -129,7 +129,7 @@ def _size(run: Run, number: int, task: str, rows: list[Row], described: Row) -> 
                 axes.plot([x, x], [row["low"], row["high"]], color=ink, linewidth=1.2, alpha=0.6)
             seeds = row["seed_values"]
             axes.plot(
-                [x * np.exp(0.03 * spread)] * len(seeds),
+                [x * np.exp(0.03 * min(spread, 1.0))] * len(seeds),
                 seeds,
                 linestyle="none",
                 marker=".",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -100,6 +101,16 @@ def favoured(row: dict[str, Any], higher_is_better: bool) -> str | None:
     if not shown(row["low"], row["high"]):
         return None
     return str(row["b"] if (row["difference"] > 0) == higher_is_better else row["a"])
+
+
+def rule(reason: str) -> str:
+    """A reason as short as it stays clear: 50 <= GopherQuality.words <= 100000 → 50 ≤ words ≤ 100000."""
+    return re.sub(r"\b[A-Z]\w*\.(?=[a-z])", "", reason).replace("<=", "≤").replace(">=", "≥")
+
+
+def minus(sentence: str) -> str:
+    """A sentence whose negative numbers have a real minus."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", sentence)
 
 
 def comma_separated(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
