@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,12 @@ def own_code(value: Any) -> dict[str, str]:
     if isinstance(value, tuple | list):
         for item in value:
             out |= own_code(item)
-    elif hasattr(value, "__dataclass_fields__") and not getattr(value, "enters_as_input", False):
+    elif is_dataclass(value) and not getattr(value, "enters_as_input", False):
         cls = type(value)
         if hasattr(cls, "version") and not is_foreign(cls):
             out[cls.__qualname__] = code_hash(cls)
-        for name in cls.__dataclass_fields__:
-            out |= own_code(getattr(value, name))
+        for item in fields(value):
+            out |= own_code(getattr(value, item.name))
     return dict(sorted(out.items()))
 
 

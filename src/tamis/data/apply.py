@@ -49,7 +49,8 @@ class ScoreText(Operator):
         result = pa.Table.from_batches(batches, schema=score.schema())
         if wanted is not None:
             place = np.where(wanted, np.cumsum(wanted) - 1, 0)
-            result = result.take(pa.array(place, mask=~wanted))
+            optional = pa.schema([field.with_nullable(True) for field in result.schema])
+            result = pa.table(result.take(pa.array(place, mask=~wanted)).columns, schema=optional)
         out.ledger.rows_in = out.ledger.rows_out = table.num_rows
         out.write(piece.spec, result)
 

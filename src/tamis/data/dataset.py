@@ -307,5 +307,5 @@ def stage_name(op: Any) -> str:
         return "keep " + " + ".join(names)
     if isinstance(op, Top):
         return f"top {op.fraction:.0%} {type(op.field.score).__name__}"
-    label = getattr(op, "label", None)
+    label = None if isinstance(op, Source) else getattr(op, "label", None)
     return label if isinstance(label, str) else kebab(type(op).__name__)
