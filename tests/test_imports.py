@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import importlib
 import statistics
 import subprocess
 import sys
@@ -73,14 +75,15 @@ def test_every_module_says_what_it_is() -> None:
     assert silent == []
 
 
-def test_names_of_operators_are_unique() -> None:
-    """A key holds the class name, not the module, so that files may move: two classes may not share a name."""
-    seen: dict[str, Path] = {}
+def test_names_in_keys_are_unique() -> None:
+    """A key holds the class name, not the module, so that files may move: two classes with a version may not share a name."""
+    seen: dict[str, type] = {}
     for path in FILES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and any("dataclass" in ast.dump(d) for d in node.decorator_list):
-                assert node.name.startswith("_") or node.name not in seen, f"{node.name}: {path} and {seen.get(node.name)}"
-                seen[node.name] = path
+        if path.stem not in ("__main__", "quickstart"):
+            name = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+            for value in vars(importlib.import_module(name)).values():
+                if isinstance(value, type) and dataclasses.is_dataclass(value) and hasattr(value, "version"):
+                    assert seen.setdefault(value.__qualname__, value) is value
 
 
 def test_help_imports_nothing_heavy() -> None:

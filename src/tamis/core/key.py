@@ -13,10 +13,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from tamis.core.code import code_hash
@@ -44,7 +46,10 @@ def stable_name(cls: type) -> str:
     if "<locals>" in cls.__qualname__:
         raise UsageError(f"{cls.__qualname__} is defined inside a function: move it to the top of its file")
     if is_foreign(cls):
-        return f"{cls.__module__.rpartition('.')[2]}:{cls.__qualname__}"
+        module = cls.__module__.rpartition(".")[2]
+        if module == "__main__":  # the file being run has the name that importing it would give it
+            module = Path(getattr(sys.modules[module], "__file__", None) or module).stem
+        return f"{module}:{cls.__qualname__}"
     return f"tamis:{cls.__qualname__}"
 
 
