@@ -15,6 +15,7 @@ from tamis.core.step import Step, Where, walk
 from tamis.core.store import Store
 from tamis.experiment.declare import Arm, Experiment
 from tamis.experiment.plan import Plan
+from tamis.lm.tokenizer import Tokenizer
 from tamis.terminal import Events, Progress
 
 DAMAGE_SHARE, DAMAGE_COUNT = 0.01, 20  # more than both of these needs --accept-damage
@@ -154,13 +155,14 @@ def _check_damage(plan: Plan, store: Store, accept: bool) -> int:
 def _check_supply(plan: Plan, store: Store) -> None:
     """Refuse arms that are empty or too small, all of them in one message, before the first model is trained."""
     problems = []
+    framing = sum(map(len, Tokenizer.load(store.get(plan.tokenizer).path).frame))
     for arm in plan.arms:
         facts = store.get(arm.tokens).facts
         if not facts["documents"]:
             problems.append(f"arm {arm.arm.name} ends with no documents (`tamis try` shows which rule drops them)")
             continue
         for recipe in plan.experiment.recipes:
-            epochs = recipe.trained_tokens / (facts["tokens"] + facts["documents"])
+            epochs = recipe.trained_tokens / (facts["tokens"] + framing * facts["documents"])
             if epochs > recipe.max_epochs:
                 problems.append(
                     f"arm {arm.arm.name} has {facts['tokens']:,} tokens, too few for {recipe.name}: {recipe.trained_tokens:,} "

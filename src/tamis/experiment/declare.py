@@ -71,3 +71,13 @@ class Experiment:
             refuse(f"budget must be 'tokens' or 'bytes', not {self.budget!r}")
         if self.decide.at is not None and self.decide.at not in [r.name for r in self.recipes]:
             refuse(f"decide.at names no recipe: {self.decide.at}; there are {', '.join(r.name for r in self.recipes)}")
+        known = {t.name: t.unit for t in self.tasks}
+        unknown = [name for name in self.decide.domains or () if name not in known]
+        if unknown:
+            refuse(f"decide.domains names no task: {unknown[0]}; there are {', '.join(known)}")
+        deciding = self.decide.domains or [t.name for t in self.tasks if t.decides]
+        if not deciding:
+            refuse("no task decides: set decides=True on one, or name it in Compare(domains=...)")
+        units = sorted({known[name] for name in deciding})
+        if len(units) > 1:
+            refuse(f"deciding tasks mix {' and '.join(units)}, which have no common mean: name some in Compare(domains=...)")

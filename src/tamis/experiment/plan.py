@@ -134,7 +134,8 @@ class Plan:
         for recipe in self.experiment.recipes:
             for arm in self.arms:
                 for seed in self.experiment.seeds:
-                    model = Step(Train(recipe, seed, self.numerics), (arm.tokens, self.tokenizer))
+                    baseline = (self.arms[0].tokens,) if self.experiment.budget == "bytes" else ()
+                    model = Step(Train(recipe, seed, self.numerics), (arm.tokens, self.tokenizer, *baseline))
                     results = {t.name: results_step(t, model, self.items[t.name], self.device) for t in self.tasks}
                     yield Run(arm.arm.name, recipe, seed, model, results)
 

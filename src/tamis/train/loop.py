@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -189,7 +189,12 @@ class _Run:
 
 @dataclass(frozen=True)
 class Train(Operator):
-    """Inputs: tokens, tokenizer. Publishes a model directory and its curves; facts: supply, loss, steps, parameters."""
+    """Inputs: tokens, tokenizer, and to equalise bytes instead of tokens the baseline's tokens.
+
+    Publishes a model directory and its curves; facts: supply, loss, steps, parameters. With a baseline the run takes as many
+    tokens
+    as hold, at this training set's bytes per token, the bytes that the recipe's tokens hold in the baseline.
+    """
 
     recipe: Recipe
     seed: int
@@ -206,13 +211,21 @@ class Train(Operator):
             raise UsageError(f"recipe {self.recipe.name}: a step publishes one model; branches are for `train` called directly")
         return [Piece("model", None, self.recipe.flops(int(inputs[1].facts["vocabulary"])))]
 
+    def _recipe(self, inputs: Inputs) -> Recipe:
+        """The recipe with the tokens of this run."""
+        if len(inputs) < 3:
+            return self.recipe
+        own, baseline = (i.facts["bytes"] / max(i.facts["tokens"], 1) for i in (inputs[0], inputs[2]))
+        return replace(self.recipe, tokens=round(self.recipe.tokens * baseline / max(own, 1e-9)))
+
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         tokens, tokenizer = inputs[0], Tokenizer.load(inputs[1].path)
         for item in tokens.shards:
             if disk.file_sha256(tokens.file(item.name)) != item.sha256:
                 raise TamisError(f"{tokens.file(item.name)}: its bytes are not the ones that were published; delete its folder")
         paths = [tokens.file(item.name) for item in tokens.shards]
-        result = train(self.recipe, paths, tokenizer, self.seed, self.numerics, out.directory, out.scratch)
+        recipe = self._recipe(inputs)
+        result = train(recipe, paths, tokenizer, self.seed, self.numerics, out.directory, out.scratch)
         for path in sorted(out.directory.iterdir()):
             disk.sync_file(out.path(path.name), "shard")
         out.facts.update(
@@ -220,7 +233,7 @@ class Train(Operator):
             loss=result.loss,
             steps=result.steps,
             parameters=result.parameters,
-            tokens_per_parameter=self.recipe.tokens_per_parameter(tokenizer.vocab_size),
+            tokens_per_parameter=recipe.tokens_per_parameter(tokenizer.vocab_size),
         )
 
     def summary(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
