@@ -16,7 +16,7 @@ from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import Local, run
 from tamis.core.step import Published, Step, Where, kebab, walk
 from tamis.core.store import Store, encode
-from tamis.data.apply import ScoreText, UnionColumns
+from tamis.data.apply import EditText, ScoreText, UnionColumns
 from tamis.data.dataset import Resolver, Stage
 from tamis.data.export import FORMATS, Export, ExportTokens
 from tamis.data.select import View
@@ -55,16 +55,19 @@ def build_dataset(
         tokenizer = Pinned(tokens).step([])
         targets["tokens"] = Step(ExportTokens(), (tokenized(view, tokenizer), tokenizer))
     if dropped is not None:
-        targets["dropped"] = Step(Export(format, tuple(columns), dropped=True), (*view, *columns.values()))
+        edits = [s for s in walk([view.text]) if isinstance(s.op, EditText)]
+        targets |= {f"edit-{i}": Step(Export(format, dropped=True, edited=True), (*s.inputs[:2], s)) for i, s in enumerate(edits)}
+        targets["final"] = Step(Export(format, tuple(columns), dropped=True), (*view, *columns.values()))
     drifted = [n for s in walk(list(targets.values())) for n in store.drift(s)]
     if drifted and not accept_drift:
         raise TamisError(f"{', '.join(sorted(set(drifted)))} has other code at the same version: bump it, or use --accept-drift")
     with Local(workers, (str(file),)) as runner, Progress() as progress:
         made = dict(zip(targets, run(list(targets.values()), store, runner, Where(str(data.absolute())), progress), strict=True))
     facts = made["data"].facts
+    sources = [s for s in walk([view.text]) if not s.inputs and s.op.kind == "text"]
+    damaged = _damage(sources, store)
     if not facts["rows"]:
         raise TamisError(f"{name} ends with no documents (`tamis try {target}` shows which rule drops them)")
-    sources = [s for s in walk([view.text]) if not s.inputs and s.op.kind == "text"]
     sheet = datasheet(
         {
             "name": name,
@@ -76,7 +79,7 @@ def build_dataset(
     )
     _place(made, to, dropped, sheet)
     print(f"{facts['rows']:,} documents, {facts['bytes']:,} bytes of text in {to}")
-    return _damage(sources, store)
+    return damaged
 
 
 def beside(view: View, stages: list[Stage]) -> dict[str, Step]:
@@ -95,21 +98,27 @@ def beside(view: View, stages: list[Stage]) -> dict[str, Step]:
 
 def _place(made: dict[str, Published], to: Path, dropped: Path | None, sheet: str) -> None:
     """Link the exported files to where the user wants them, manifest last."""
-    for part, folder in (("data", to / "data"), ("tokens", to / "tokens"), ("dropped", dropped)):
-        if part not in made or folder is None:
-            continue
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-        for shard in made[part].shards:
-            disk.link(made[part].file(shard.name), folder / shard.name)
-        if part == "tokens":
-            facts = made[part].facts | {"layout": "flat", "bin": "little-endian uint16 or uint32 ids", "idx": "int64 offsets"}
-            disk.replace_file(folder / "tokens.json", encode(facts), "run")
-        if part == "dropped":
-            disk.replace_file(folder / "manifest.json", encode(_files(made[part])), "run")
+    _fill(to / "data", {"": made["data"]})
+    if "tokens" in made:
+        _fill(to / "tokens", {"": made["tokens"]})
+        facts = made["tokens"].facts | {"layout": "flat", "bin": "little-endian uint16 or uint32 ids", "idx": "int64 offsets"}
+        disk.replace_file(to / "tokens" / "tokens.json", encode(facts), "run")
+    if dropped is not None:
+        parts = {f"{name}-": step for name, step in made.items() if name not in ("data", "tokens")}
+        _fill(dropped, parts)
+        disk.replace_file(dropped / "manifest.json", encode({name: _files(step) for name, step in parts.items()}), "run")
     disk.replace_file(to / "README.md", sheet.encode(), "run")
     disk.replace_file(to / "manifest.json", encode(_files(made["data"])), "run")
+
+
+def _fill(folder: Path, steps: dict[str, Published]) -> None:
+    """A fresh folder with the files of some steps, each under its prefix."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    for prefix, step in steps.items():
+        for shard in step.shards:
+            disk.link(step.file(shard.name), folder / f"{prefix}{shard.name}")
 
 
 def _files(step: Published) -> dict[str, object]:
@@ -124,7 +133,8 @@ def _damage(sources: list[Step], store: Store) -> int:
         for place in ledger.damage[:10]:
             sys.stderr.write(f"tamis: damaged: {place}\n")
     if count:
-        sys.stderr.write(f"tamis: finished with damage: {count} places in the sources could not be read; the rest was used\n")
+        places = "1 place" if count == 1 else f"{count:,} places"
+        sys.stderr.write(f"tamis: finished with damage: {places} in the sources could not be read; the rest was used\n")
     return count
 
 

@@ -43,6 +43,7 @@ ExamplesOption = Annotated[bool, typer.Option("--examples/--no-examples", help="
 
 STORE = Path("tamis-store")
 RUNS = Path("runs")
+INTERRUPTED = 130
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
@@ -238,11 +239,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _main(arguments: list[str] | None) -> int:
     try:
         result: Any = app(args=arguments, standalone_mode=False)
-        return int(result or 0)
+        return _interrupted() if result == INTERRUPTED else int(result or 0)
     except TamisError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _fail("interrupted; finished work is kept: run the same command again to go on", 130)
+        return _interrupted()
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _fail(
@@ -253,8 +254,12 @@ def _main(arguments: list[str] | None) -> int:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             return _fail(error.format_message(), int(error.exit_code))
         if type(error).__name__ == "Abort":
-            return _fail("interrupted; finished work is kept: run the same command again to go on", 130)
+            return _interrupted()
         raise
+
+
+def _interrupted() -> int:
+    return _fail("interrupted; finished work is kept: run the same command again to go on", INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> int:

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.core.step import Inputs, Operator, Output, Piece, Where
+from tamis.core.step import DROPPED, Inputs, Operator, Output, Piece, Published, Where
 from tamis.data.select import kept
 from tamis.lm.tokenizer import Tokenizer
 
@@ -31,11 +31,15 @@ FORMATS = ("parquet", "jsonl.zst", "jsonl")
 
 @dataclass(frozen=True)
 class Export(Operator):
-    """Inputs: text, selection, then columns beside the text. One file a shard, with the kept rows (or the dropped ones)."""
+    """Inputs: text, selection, then columns beside the text. One file a shard, with the kept rows (or the dropped ones).
+
+    `edited`: the last input is the edit that read this text and selection; the rows it dropped count as dropped.
+    """
 
     format: str = "parquet"
     scores: tuple[str, ...] = ()
     dropped: bool = False
+    edited: bool = False
     kind: ClassVar[str] = "export"
 
     def jobs(self, inputs: Inputs, where: Where) -> Sequence[Piece]:
@@ -45,28 +49,34 @@ class Export(Operator):
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         name, index, total = piece.spec
         selection = inputs[1].read(name)
+        text = inputs[0].read(name)
+        if self.edited:
+            selection = _with_edit(selection, text.column("id"), inputs[-1], DROPPED + name)
         mask = kept(selection)
-        rows = ~mask if self.dropped else mask
-        table = _public(inputs[0].read(name))
-        for label, columns in zip(self.scores, inputs[2:], strict=True):
+        table = _public(text)
+        for label, columns in zip(self.scores, inputs[2:], strict=not self.edited):
             scores = columns.read(name)
             for column in scores.schema.names:
                 full = label if column == "value" else f"{label}.{column}"
                 table = table.append_column(full, scores.column(column))
         if self.dropped:
-            table = table.append_column("reason", selection.column("reason")).append_column(
-                "evidence", selection.column("evidence")
-            )
-        table = table.filter(pa.array(rows))
+            table = table.append_column("reason", selection.column("reason"))
+            table = table.append_column("evidence", selection.column("evidence"))
+        table = table.filter(pa.array(~mask if self.dropped else mask))
         out.ledger.rows_in = out.ledger.rows_out = table.num_rows
-        stem = f"{'dropped' if self.dropped else 'train'}-{index:05d}-of-{total:05d}.{self.format}"
+        out.facts.update(rows=table.num_rows, bytes=pc.sum(pc.binary_length(table.column("text"))).as_py() or 0)
+        if not table.num_rows:
+            return  # some readers (`datasets`) refuse a file without rows
+        stem = f"{'removed' if self.dropped else 'train'}-{index:05d}-of-{total:05d}.{self.format}"
         if self.format == "parquet":
             out.write(stem, table)
         else:
             data = to_jsonl(table)
             path = out.path(stem)
             path.write_bytes(_zstd(data) if self.format.endswith(".zst") else data)
-        out.facts.update(rows=table.num_rows, bytes=pc.sum(pc.binary_length(table.column("text"))).as_py() or 0)
+
+    def summary(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        return {"rows": 0, "bytes": 0} | super().summary(facts)
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,16 @@ class ExportTokens(Operator):
         np.cumsum(sizes).astype("<i8").tofile(out.path(f"tokens-{piece.name}.idx"))
         out.ledger.rows_in = out.ledger.rows_out = len(documents)
         out.facts.update(documents=len(documents), tokens=len(flat))
+
+
+def _with_edit(selection: pa.Table, ids: pa.ChunkedArray, edited: Published, name: str) -> pa.Table:
+    """The selection that an edit read, with the rows that the edit dropped."""
+    if name not in {s.name for s in edited.dropped}:
+        return selection
+    gone = edited.read(name)
+    rows = pc.index_in(ids, gone.column("id").combine_chunks())
+    both = {c: pc.coalesce(selection.column(c), gone.column(c).take(rows)) for c in ("reason", "evidence")}
+    return pa.table(both, schema=selection.schema)
 
 
 def _public(table: pa.Table) -> pa.Table:
