@@ -5,8 +5,14 @@ from tamis.data.scores import fineweb, gopher
 
 pages = Dataset.warc("web/demo-*.warc.gz").extract()
 rules = pages.keep(*gopher.quality(), *gopher.repetition()).keep(*fineweb.quality()).dedup()
-good = Dataset.jsonl("reference/good.jsonl.zst")
-best = rules.top(QualityClassifier(positives=good, negatives=pages), fraction=0.7)
+reads_well = QualityClassifier(positives=Dataset.jsonl("reference/good.jsonl.zst"))
+best = rules.keep(reads_well.probability, min=0.5)
+
+
+def package(name: str) -> BitsPerByte:
+    documents = Dataset.jsonl(f"targets/{name}.jsonl.zst", meta=("cluster",))
+    return BitsPerByte(name, source=documents, cluster="meta.cluster", why="a whole package that no arm has seen")
+
 
 experiment = Experiment(
     name="quickstart",
@@ -14,16 +20,11 @@ experiment = Experiment(
     arms=(
         Arm("raw", pages, "main text of every page, nothing removed"),
         Arm("rules", rules, "Gopher's and FineWeb's rules, then near-duplicates removed"),
-        Arm("rules + classifier", best, "of those, the 70 % most like good documentation"),
+        Arm("rules + classifier", best, "of those, what reads like good documentation rather than like its shuffled words"),
     ),
     holdout=Holdout(fraction=0.02),
     tokenizer=BPE(2048),
     recipes=ladder("0.1M", "0.33M"),
-    tasks=tuple(
-        BitsPerByte(
-            name, source=Dataset.jsonl(f"targets/{name}.jsonl.zst"), cluster="meta.cluster", why="a whole package, held out"
-        )
-        for name in ("scipy", "networkx", "huggingface_hub", "fonttools")
-    ),
+    tasks=tuple(package(name) for name in ("scipy", "networkx", "huggingface_hub", "fonttools")),
     corpus=".",
 )
