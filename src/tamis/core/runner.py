@@ -8,6 +8,7 @@ and not run again.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import multiprocessing
 import os
@@ -33,6 +34,9 @@ from tamis.core.store import Receipt, Store, open_published
 SINGLE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
 ) | {"TOKENIZERS_PARALLELISM": "false"}
+
+
+PACKAGE = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ def _cpu() -> float:
 def load_file(path: str) -> object:
     """Import a Python file under its own stem, so that classes in it have a stable name in every process."""
     file = Path(path).absolute()
+    if file.parent == PACKAGE:  # its folder must not come before the standard library
+        return importlib.import_module(f"{PACKAGE.name}.{file.stem}")
     loaded = sys.modules.get(file.stem)
     if loaded is not None and getattr(loaded, "__file__", None) == str(file):
         return loaded
