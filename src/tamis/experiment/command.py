@@ -100,7 +100,8 @@ def execute(experiment: Experiment, file: Path, options: Options) -> int:
     if damaged:
         places = record.damage(plan, store)[0]
         sys.stderr.write("".join(f"tamis: damaged: {p['file']}: {p['where']}: {p['reason']}\n" for p in places[:10]))
-        sys.stderr.write(f"tamis: finished with damage: {damaged} places in the sources could not be read; the rest was used\n")
+        count = "1 place" if damaged == 1 else f"{damaged} places"
+        sys.stderr.write(f"tamis: finished with damage: {count} in the sources could not be read; the rest was used\n")
     return damaged
 
 
@@ -252,8 +253,11 @@ def arm_or_dataset(target: str) -> tuple[Any, str, Path]:
         raise UsageError(f"{target}: name a dataset of the file as FILE:DATASET")
     try:
         value, path = load(target)
-    except UsageError:
-        experiment, path = load_experiment(file)
+    except UsageError as error:
+        try:
+            experiment, path = load_experiment(file)
+        except UsageError:
+            raise error from None
         value = next((a for a in experiment.arms if a.name == name), None)
         if value is None:
             raise

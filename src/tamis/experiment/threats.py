@@ -41,6 +41,12 @@ def threats(plan: Plan, store: Store, outcome: Outcome, run: Path) -> list[dict[
         count = len({(h.task, h.item) for h in outcome.hits})
         effect = "changes" if outcome.clean_sentence else "does not change"
         say("Contamination", f"{count} items share a span with some arm's training text; leaving them out {effect} the verdict.")
+    index = store.get(plan.arms[0].touched.inputs[2]).facts
+    if index["unsearchable"]:
+        say(
+            "Items too short to search for",
+            f"{index['unsearchable']:,} of {index['references']:,} items have too few words for the contamination search.",
+        )
     places, count, rows = damage(plan, store)
     if count:
         say("Damaged sources", f"{count} places could not be read beside {rows:,} records, the first in {places[0]['file']}.")

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tamis.core.errors import TamisError
+from tamis.core.errors import TamisError, UsageError
 
 LONG = 65_536
 GROUP = 1 << 20  # characters handed to the tokenizer at once, so that memory does not grow with the batch
@@ -96,7 +96,7 @@ class Tokenizer:
                 config = json.loads((path / "tokenizer_config.json").read_text(encoding="utf-8"))
             path = path / "tokenizer.json"
         if not path.is_file():
-            raise TamisError(f"{path}: no such tokenizer; give a tokenizer.json, its directory or a .tiktoken file")
+            raise UsageError(f"{path}: no such tokenizer; give a tokenizer.json, its directory or a .tiktoken file")
         data = from_tiktoken(path) if path.suffix == ".tiktoken" else path.read_bytes()
         return cls(data, bos or _content(config.get("bos_token")), eos or _content(config.get("eos_token")))
 
