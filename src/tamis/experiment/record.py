@@ -98,8 +98,8 @@ def _recipe(recipe: Recipe, vocabulary: int) -> dict[str, Any]:
 def _step(step: Step, store: Store) -> dict[str, Any]:
     entry: dict[str, Any] = {"key": step.key, "label": step.label, "kind": step.op.kind, "op": step.description}
     entry["inputs"] = [s.key for s in step.inputs]
-    found = store.find(step)
-    if found is not None:
+    found = None if step.op.kind in ("model", "results") else store.find(step)
+    if found is not None:  # the plan is written before anything is trained, and must say the same when it is written again
         ledger = found.ledger
         entry |= {"rows_in": ledger.rows_in, "rows_out": ledger.rows_out}
     return entry
