@@ -17,7 +17,7 @@ MOST_CLAIMS = 3  # at a true rate of 5 %, four or more of twenty happen in 1.6 %
 
 def halves(number: int) -> Experiment:
     pages = Dataset.warc("web/demo-*.warc.gz").extract().keep(*gopher.quality(), *gopher.repetition())
-    first, second = (Sample(0.5, 1000 + number, complement=c, reason="other half") for c in (False, True))
+    first, second = (Sample(0.5, 1000 + number, complement=c, reason="other half", stream="halves") for c in (False, True))
     return Experiment(
         name=f"halves-{number}",
         question="Do two random halves of one pool differ?",

@@ -15,6 +15,9 @@ from small import experiment, pages, target
 from tamis import Arm
 from tamis.cli import main
 from tamis.core.errors import TamisError, UsageError
+from tamis.core.runner import Local
+from tamis.core.runner import run as run_steps
+from tamis.core.step import Where
 from tamis.core.store import Store
 from tamis.experiment.command import Options, execute, make_plan
 from tamis.experiment.record import final_ids
@@ -136,6 +139,14 @@ def test_no_arm_holds_held_out_documents(place: Path) -> None:
     assert len(held) > 10
     for arm in plan.arms:
         assert not held & set(final_ids(arm, store).tolist())
+
+
+def test_a_sample_and_the_hold_out_of_one_seed_are_independent(place: Path) -> None:
+    """They once drew from one hash: a sample below the hold-out's fraction was empty."""
+    plan = make_plan(experiment, options(place))
+    view = plan.resolver.view(pages.sample(0.1, seed=experiment.holdout.seed))
+    _, selection = run_steps(list(view), Store(place / "store"), Local(1), Where(str(place)))
+    assert 10 < selection.ledger.rows_out < 50
 
 
 def test_the_planted_leak_is_found_and_named(place: Path) -> None:

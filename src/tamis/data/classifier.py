@@ -192,9 +192,9 @@ class TrainClassifier(Operator):
         out.ledger.rows_in += table.num_rows
         out.ledger.rows_out += table.num_rows
         if table.num_rows > self.most:
-            place = fraction_of(table.column("id").combine_chunks(), self.training.seed).to_numpy()
+            place = fraction_of(table.column("id").combine_chunks(), self.training.seed, "examples").to_numpy()
             table = table.take(pa.array(np.sort(np.argsort(place, kind="stable")[: self.most])))
-        held = fraction_of(table.column("id").combine_chunks(), self.training.seed + 1).to_numpy() < HELD_OUT
+        held = fraction_of(table.column("id").combine_chunks(), self.training.seed, "examples held out").to_numpy() < HELD_OUT
         return pa.concat_arrays([pa.array([], pa.large_string()), *table.column("text").chunks]), held
 
     def summary(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class Dataset:
 
     def sample(self, fraction: float, seed: int = 0) -> Dataset:
         """Keep a fixed random part: the same rows in every dataset that samples this source with this seed."""
-        return Dataset(Sample(fraction, seed), (self,))
+        return Dataset(Sample(fraction, seed, stream="sample"), (self,))
 
     def select(self, select: Select) -> Dataset:
         """Apply any whole-corpus operator, such as `Near(reference)`."""

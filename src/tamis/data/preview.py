@@ -23,7 +23,6 @@ from tamis.data.schema import DOCUMENT, fraction_of
 from tamis.data.source import File, Source
 
 SEEN = 8  # rows read for one row taken
-SEED = 20_061
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class SampleSource(Operator):
             if seen.rows_out >= SEEN * self.rows:
                 break
         table = pa.concat_tables(found) if found else DOCUMENT.empty_table()
-        order = np.argsort(fraction_of(table.column("id"), SEED).to_numpy(), kind="stable")[: self.rows]
+        order = np.argsort(fraction_of(table.column("id"), 0, "preview").to_numpy(), kind="stable")[: self.rows]
         table = table.take(pa.array(np.sort(order)))
         out.ledger.rows_in = out.ledger.rows_out = table.num_rows
         total = sum(p.cost for p in portions)

@@ -33,9 +33,13 @@ def child_id(parent: bytes, index: int) -> bytes:
     return hashlib.blake2b(parent + index.to_bytes(8, "little"), digest_size=16).digest()
 
 
-def fraction_of(ids: pa.Array, seed: int) -> pa.Array:
-    """Map ids to float64 in [0, 1), uniform and fixed by (seed, id): the one source of randomness for sampling rows."""
-    salt = seed.to_bytes(8, "little", signed=True)
+def fraction_of(ids: pa.Array, seed: int, stream: str = "") -> pa.Array:
+    """Map ids to float64 in [0, 1), uniform and fixed by (stream, seed, id): the one source of randomness for sampling rows.
+
+    Every purpose has a `stream` of its own (at most 56 bytes), so that a sample and a hold-out with the same seed are
+    independent.
+    """
+    salt = seed.to_bytes(8, "little", signed=True) + stream.encode()
     scale = 2.0**-53
     values = [
         (int.from_bytes(hashlib.blake2b(i, digest_size=8, key=salt).digest(), "little") >> 11) * scale for i in ids.to_pylist()

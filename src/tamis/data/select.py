@@ -141,19 +141,20 @@ class Keep(Operator):
 
 @dataclass(frozen=True)
 class Sample(Operator):
-    """Keep the rows whose hash of (seed, id) falls below `fraction` (or, with `complement`, the others): the same rows in
-    every arm."""
+    """Keep the rows whose hash of (stream, seed, id) falls below `fraction` (or, with `complement`, the others): the same rows in
+    every arm. The hold-out draws from the stream "", a dataset's `sample` from "sample"."""
 
     fraction: float
     seed: int = 0
     complement: bool = False
     reason: str = "not sampled"
+    stream: str = ""
     kind: ClassVar[str] = "selection"
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         previous = inputs[1].read(piece.spec)
         ids = inputs[0].read(piece.spec, ["id"]).column("id")
-        inside = fraction_of(ids, self.seed).to_numpy() < self.fraction
+        inside = fraction_of(ids, self.seed, self.stream).to_numpy() < self.fraction
         rows = np.flatnonzero(kept(previous) & (inside == self.complement))
         table, out.ledger = carry(previous, rows, [self.reason] * len(rows), [None] * len(rows))
         out.write(piece.spec, table)

@@ -77,7 +77,7 @@ class TrainTokenizer(Operator):
             for item in text.shards:
                 table = text.read(item.name).filter(pa.array(kept(selection.read(item.name))))
                 if fraction < 1:
-                    table = table.filter(pc.less(fraction_of(table.column("id"), self.seed), fraction))
+                    table = table.filter(pc.less(fraction_of(table.column("id"), self.seed, "tokenizer"), fraction))
                 yield from table.column("text").to_pylist()
 
     def summary(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
