@@ -67,7 +67,7 @@ class Questions(Task):
 
     def parse(self, row: JsonRow) -> Question:
         """One row of the file. TamisError names file and line."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define this")
 
     def items(self, root: str | Path = ".") -> Iterator[Item]:
         """All questions of the file, in its order. TamisError names file and line."""

@@ -109,15 +109,15 @@ class Task:
 
     def strings(self, item: Item) -> list[str]:
         """The texts to tokenise for an item."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define this")
 
     def requests(self, item: Item, encoded: Sequence[Ids], bos: int, context: int) -> Iterator[Request]:
         """Rows of at most `context` + 1 tokens (the last one is only predicted). `encoded` answers `strings`, in order."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define this")
 
     def judge(self, item: Item, answers: Sequence[Answer]) -> Judgement:
         """The item's share of the metric, from the answers of `requests`, in order."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define this")
 
 
 def to_table(items: Iterable[Item], name: str) -> pa.Table:
