@@ -4,12 +4,9 @@ The pool is 3,422 pages of five archives (articles, forms, listings, documentati
 text.
 
 Deciding domains, chosen before any result because they are edited English prose that no arm's rules were tuned on: short
-encyclopaedia
-articles (Wikipedia vital articles), recipes (Wikibooks) and answers of medical information sites (MedQuAD). Two whole books
-are shown but do
-not decide (two clusters are too few for an interval); other languages, grade-school mathematics and source code are shown
-because the rules
-are made for English prose, and an arm that gains on prose may lose there.
+encyclopaedia articles (Wikipedia vital articles), recipes (Wikibooks) and answers of medical information sites (MedQuAD). Two
+whole books are shown but do not decide (two clusters are too few for an interval); other languages, grade-school mathematics
+and source code are shown because the rules are made for English prose, and an arm that gains on prose may lose there.
 """
 
 from tamis import BPE, Arm, BitsPerByte, Dataset, Experiment, Holdout, ladder

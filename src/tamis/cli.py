@@ -1,8 +1,7 @@
 """The command line. Flags say only where and how; what is done stands in a Python file.
 
 Nothing heavy is imported before a command needs it. Problems of input are one line on stderr and an exit code: 1 failed, 2
-usage, 3 finished
-with damage, 130 interrupted (run the same command again to go on).
+usage, 3 finished with damage, 130 interrupted (run the same command again to go on).
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 events.jsonl.
 
 Progress is counted in cost (bytes read, or parameters x tokens trained), learned from what finished jobs took, so the time
-left means
-something although a training run is a thousand times longer than a selection.
+left means something although a training run is a thousand times longer than a selection.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@
         conformance(Shouting())
 
 What is checked: the key is the same in another process; it pickles; an empty batch, an empty text, a 10 MB text and texts of
-many scripts go through;
-one row in gives one row out of the declared types, without NaN; the batch path equals the plain definition; two calls agree;
-no batch changes a row.
+many scripts go through; one row in gives one row out of the declared types, without NaN; the batch path equals the plain
+definition; two calls agree; no batch changes a row.
 """
 
 from __future__ import annotations

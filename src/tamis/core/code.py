@@ -1,9 +1,8 @@
 """A hash of the code behind a class, so that an edit is noticed and a comment is not.
 
-The hash covers the class, every top-level name of its file that it reaches (helpers, constants, base classes), and whole files
-of the
-same package that those names were imported from. Comments, docstrings and layout do not count. For classes outside tamis the hash
-is part of the key; for tamis's own it is recorded, and a difference at the same version is *drift*.
+The hash covers the class, every top-level name of its file that it reaches (helpers, constants, base classes), and whole
+files of the same package that those names were imported from. Comments, docstrings and layout do not count. For classes
+outside tamis the hash is part of the key; for tamis's own it is recorded, and a difference at the same version is *drift*.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Durable writes in small steps, each of which may be the last one that this process makes.
 
-A directory appears whole or not at all: its files are written and synced under a temporary name, then one rename publishes them.
-Every write, sync and rename passes two named failpoints; `TAMIS_FAILPOINT=name[:n]` kills the process with SIGKILL at the n-th
-pass, which
-is how tests prove that no moment is unsafe.
+A directory appears whole or not at all: its files are written and synced under a temporary name, then one rename publishes
+them. Every write, sync and rename passes two named failpoints; `TAMIS_FAILPOINT=name[:n]` kills the process with SIGKILL at
+the n-th pass, which is how tests prove that no moment is unsafe.
 """
 
 from __future__ import annotations

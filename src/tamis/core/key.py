@@ -3,9 +3,8 @@
     key = sha256(canonical(stable name, version, fields that differ from their default, code if foreign, libraries, input keys))
 
 Floats are written by `float.hex()`, dataclasses by name and fields, and whatever has no stable identity (a lambda, an open
-file, a
-path, an unpinned object) is refused with its place in the declaration. No pickles and no reprs, so a key is the same in every
-process.
+file, a path, an unpinned object) is refused with its place in the declaration. No pickles and no reprs, so a key is the same
+in every process.
 """
 
 from __future__ import annotations

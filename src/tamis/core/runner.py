@@ -1,9 +1,8 @@
 """Running a plan: waves of jobs, here or on a cluster, and the same bytes wherever they run.
 
 A wave holds the jobs of all steps whose inputs are published, longest first; a step is published as soon as its last job is
-done. The
-runner only maps a pure function over jobs. A job that finished before (in an interrupted run) is found in the work directory
-and not run again.
+done. The runner only maps a pure function over jobs. A job that finished before (in an interrupted run) is found in the work
+directory and not run again.
 """
 
 from __future__ import annotations

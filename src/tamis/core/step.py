@@ -136,9 +136,8 @@ class Operator:
     """Base of all operators: see the module's docstring for the three methods.
 
     Class attributes: `kind`, `version` (bump when results change), `libraries` (distributions whose versions enter the key),
-    `unicode`
-    (the Unicode data version enters the key), `fuses` (jobs of such steps over the same text shard run together, so that it is
-    decoded once).
+    `unicode` (the Unicode data version enters the key), `fuses` (jobs of such steps over the same text shard run together, so
+    that it is decoded once).
     """
 
     version: ClassVar[int] = 1

@@ -1,11 +1,9 @@
 """Publish once, read, list, collect.
 
 `<store>/<label>-<key12>/` appears by one rename after everything in it is synced; a reader trusts only a manifest whose full
-key it asked
-for. Finished jobs wait in `work`, one folder a job, each published by a rename too, so an interrupted step goes on where
-it stopped.
-Two processes may do the same job: the bytes are equal, the first rename wins, nobody waits for a lock. Manifests hold no time,
-host or path.
+key it asked for. Finished jobs wait in `work`, one folder a job, each published by a rename too, so an interrupted step goes
+on where it stopped. Two processes may do the same job: the bytes are equal, the first rename wins, nobody waits for a lock.
+Manifests hold no time, host or path.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The steps that read text: sources, scores, edits, unions.
 
-A source or an edit publishes a text; a score publishes columns beside one. All missing scores of a text run together, shard by
-shard, so the
-text is decoded once however many there are.
+A source or an edit publishes a text; a score publishes columns beside one. All missing scores of a text run together, shard
+by shard, so the text is decoded once however many there are.
 """
 
 from __future__ import annotations

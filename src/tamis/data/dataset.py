@@ -1,8 +1,8 @@
 """A dataset: a source and what was done to it, declared once and turned into steps when somebody asks.
 
 A `Dataset` is a value: every method returns a new one and nothing runs. `Resolver` turns it into a `View` (a text and the
-selection of its
-rows). Scores are keyed by the text they read, so arms share them, and a changed threshold re-runs one cheap selection.
+selection of its rows). Scores are keyed by the text they read, so arms share them, and a changed threshold re-runs one cheap
+selection.
 
 The hold-out is cut here, at the root, before any arm exists: the first selection of every text that comes from a source (after
 extraction) drops the rows whose hash of id falls below the hold-out's fraction.

@@ -1,14 +1,12 @@
 """Writing a curated dataset for other people's tools.
 
 Exports are steps like any other (kept in the store, resumed shard by shard, the same bytes for any number of workers); `tamis
-build`
-links their files into the folder the user names. Rows carry id (hex), text, url, source, licence, meta and the scores that
-were computed
-beside this text; dropped rows carry the reason and its evidence as well.
+build` links their files into the folder the user names. Rows carry id (hex), text, url, source, licence, meta and the scores
+that were computed beside this text; dropped rows carry the reason and its evidence as well.
 
 Token layout "flat": `NAME.bin` holds the documents one after another, each framed by the tokenizer's BOS and EOS, as
-little-endian uint16
-(uint32 above 65,536 ids); `NAME.idx` holds documents + 1 little-endian int64 offsets, in tokens, into it.
+little-endian uint16 (uint32 above 65,536 ids); `NAME.idx` holds documents + 1 little-endian int64 offsets, in tokens, into
+it.
 """
 
 from __future__ import annotations

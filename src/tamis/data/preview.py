@@ -1,9 +1,8 @@
 """A hashed sample of every source, for a look in seconds: `tamis try`, and the estimates of `tamis plan`.
 
 Pieces of the source are read in an order fixed by the hash of their name until eight times as many rows have been seen as are
-wanted; of
-those the rows with the smallest hash of id are taken. So a look at a large source reads a little of it, and two looks see the
-same rows.
+wanted; of those the rows with the smallest hash of id are taken. So a look at a large source reads a little of it, and two
+looks see the same rows.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Selections: what became of every row of a text, row for row beside it and without a copy of it.
 
 A selection has two columns: `reason` (null while the row is kept, else the first reason it was dropped for) and `evidence`
-(JSON text: the
-value, the survivor, the match). It is cumulative: a row dropped before keeps its reason and is not looked at again. Every
-select step reads
-(text, previous selection, ...) and starts from `All`.
+(JSON text: the value, the survivor, the match). It is cumulative: a row dropped before keeps its reason and is not looked at
+again. Every select step reads (text, previous selection, ...) and starts from `All`.
 """
 
 from __future__ import annotations

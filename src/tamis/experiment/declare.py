@@ -1,8 +1,7 @@
 """What a person writes in an experiment file.
 
 The types make arms differ only in data: one tokenizer, one hold-out cut before any arm exists, one token budget a size, the
-same seeds, one
-decision rule that is stored before any result exists.
+same seeds, one decision rule that is stored before any result exists.
 """
 
 from __future__ import annotations
@@ -31,10 +30,9 @@ class Arm:
 class Experiment:
     """A question, the arms that may answer it, and everything they share.
 
-    The first arm is the baseline. `budget` "tokens" gives every run of a size the same tokens, "bytes" the same bytes of text.
-    `decontaminate` drops rows near a task's
-    items from every
-    arm (by default they are counted, and the verdict is computed with and without the touched items).
+    The first arm is the baseline. `budget` "tokens" gives every run of a size the same tokens, "bytes" the same bytes of
+    text. `decontaminate` drops rows near a task's items from every arm (by default they are counted, and the verdict is
+    computed with and without the touched items).
     """
 
     name: str

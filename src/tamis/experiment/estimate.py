@@ -1,8 +1,8 @@
 """What a run will cost, before it runs: training exactly, rows by a sample, memory and disk by stated rules.
 
 Rows kept are estimated from 200 hashed documents of every source, through the row-wise part of an arm's chain, and told as a
-range (Wilson
-interval at 95 %). What dedup or nearness to the hold-out will drop cannot be seen in a sample and is called unknown.
+range (Wilson interval at 95 %). What dedup or nearness to the hold-out will drop cannot be seen in a sample and is called
+unknown.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """From every item of every model to the comparison, its verdicts and its sentence.
 
 Arms, seeds and items are lined up here and nowhere else: a value array (arms, seeds, items) per task and recipe, items in the
-published order.
-The verdict is computed with all items and again without those that were found in any arm's training data.
+published order. The verdict is computed with all items and again without those that were found in any arm's training data.
 """
 
 from __future__ import annotations

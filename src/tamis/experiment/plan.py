@@ -1,8 +1,7 @@
 """What an experiment becomes: one graph of steps, and what can be said of it before anything runs.
 
 The order of work is fixed here: hold-out before any arm; the near-hold-out cut on each arm's final text before it is
-tokenised; all data
-built and every arm's supply of tokens checked before the first model is trained.
+tokenised; all data built and every arm's supply of tokens checked before the first model is trained.
 """
 
 from __future__ import annotations

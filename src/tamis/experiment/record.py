@@ -1,8 +1,7 @@
 """The run directory: plan.json before anything is trained, and afterwards everything a reader may ask for, `DONE` last.
 
 Every file is written from published steps, so writing it again gives the same bytes (env.json and events.jsonl, which hold
-circumstances,
-aside).
+circumstances, aside).
 """
 
 from __future__ import annotations

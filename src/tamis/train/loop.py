@@ -192,8 +192,7 @@ class Train(Operator):
     """Inputs: tokens, tokenizer, and to equalise bytes instead of tokens the baseline's tokens.
 
     Publishes a model directory and its curves; facts: supply, loss, steps, parameters. With a baseline the run takes as many
-    tokens
-    as hold, at this training set's bytes per token, the bytes that the recipe's tokens hold in the baseline.
+    tokens as hold, at this training set's bytes per token, the bytes that the recipe's tokens hold in the baseline.
     """
 
     recipe: Recipe

@@ -33,11 +33,10 @@ BATCH = 4096  # documents read at once
 class Supply:
     """What an arm had and what a run took of it. Tokens count BOS and EOS.
 
-    documents, tokens  in the arm.
-    unique_documents, unique_tokens, unique_bytes  of those, trained on at least once (bytes: None if the shards do not say).
-    trained_tokens     predicted in the run, repetitions included.
-    epochs             trained_tokens / tokens: below 1 the arm had more than was needed.
-    cropped_tokens     of the last document, behind the end of the run.
+    documents, tokens  in the arm. unique_documents, unique_tokens, unique_bytes  of those, trained on at least once (bytes:
+    None if the shards do not say). trained_tokens     predicted in the run, repetitions included. epochs
+    trained_tokens / tokens: below 1 the arm had more than was needed. cropped_tokens     of the last document, behind the end
+    of the run.
     """
 
     documents: int
