@@ -183,7 +183,8 @@ def _histogram(run: Run, name: str, title: str, text: str, bounds: list[Row], ro
     for tick in (t for t in ticks if low <= t <= high):
         align = "left" if across(tick) < 24 else "right" if across(tick) > SMALL - 30 else "center"
         canvas.text(across(tick), 24 + tall + 14, words.plain(tick), "soft", align)
-    canvas.text(8, 10, fit(title, SMALL - 16), bold=True)
+    score, _, column = title.partition(": ")
+    canvas.text(8, 10, fit((column or score).replace("_", " "), SMALL - 16), bold=True)
     y = 24 + tall + 44
     for (least, most), arms in ranges.items():
         _range(canvas, run, arms, least, most, across, y)
@@ -191,7 +192,9 @@ def _histogram(run: Run, name: str, title: str, text: str, bounds: list[Row], ro
     return Drawing(
         name,
         title + (f" ({text})" if text else ""),
-        f"{words.count(total)} documents" + (f", {words.count(outside)} of them beyond the ends." if outside else "."),
+        (f"{score}. " if column else "")
+        + f"{words.count(total)} documents"
+        + (f", {words.count(outside)} of them beyond the ends." if outside else "."),
         canvas.svg(),
         words.comma_separated(["low", "high", "rows"], [[r["low"], r["high"], r["rows"]] for r in rows]),
     )
