@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
 
@@ -184,6 +185,7 @@ class Local:
         self.workers = workers
         self.files = tuple(files)
         self._pool: ProcessPoolExecutor | None = None
+        self._processes: dict[int, BaseProcess] = {}  # the pool forgets its own when one of them dies
 
     def __enter__(self) -> Local:
         return self
@@ -195,13 +197,13 @@ class Local:
         """End the workers, at once and whatever they are doing."""
         if self._pool is None:
             return
-        processes = list((self._pool._processes or {}).values())
+        manager: threading.Thread | None = getattr(self._pool, "_executor_manager_thread", None)
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
+        for process in self._processes.values():
             process.terminate()
-        for process in processes:
-            process.join(5)
-        self._pool = None
+        if manager is not None:
+            manager.join(5)  # it waits for the processes: two threads must not wait for the same one
+        self._pool, self._processes = None, {}
 
     def map(self, fn: Callable[[Job], list[Done]], jobs: Iterable[Job]) -> Iterator[list[Done]]:
         """Results as they come; the first failure ends the wave."""
@@ -214,8 +216,11 @@ class Local:
             self._pool = ProcessPoolExecutor(
                 self.workers, mp_context=context, initializer=_start_worker, initargs=(self.files, os.getpid())
             )
-        waiting: set[Future[list[Done]]] = {self._pool.submit(fn, job) for job in jobs}
+        waiting: set[Future[list[Done]]] = set()
         try:
+            for job in jobs:
+                waiting.add(self._pool.submit(fn, job))
+                self._processes.update(self._pool._processes or {})
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
