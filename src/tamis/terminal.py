@@ -1,24 +1,27 @@
 """What a running plan says: a progress bar with rate and time left on a terminal, a line now and then elsewhere, and
 events.jsonl.
 
-Progress is counted in cost (bytes read, or parameters x tokens trained), learned from what finished jobs took, so the time
-left means something although a training run is a thousand times longer than a selection.
+Progress is counted in cost (bytes read, or parameters x tokens trained), of finished jobs and of what long ones say about
+themselves, so the time left means something although a training run is a thousand times longer than a selection.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from tamis.core.runner import Done, Job
+from tamis.core.runner import Done, Job, Part
 from tamis.core.step import Published, Step
 
 QUIET = 15.0  # seconds between lines where there is no terminal
+GLANCE = 1.0  # seconds between looks at the jobs that are under way
 
 
 class Events:
@@ -36,6 +39,30 @@ class Events:
         self._file.close()
 
 
+@dataclass
+class Stage:
+    """How far the jobs of one label are: counts, and costs with what unfinished jobs have done."""
+
+    start: float
+    jobs: int = 0
+    finished: int = 0
+    cost: float = 0.0
+    spent: float = 0.0
+    underway: float = 0.0
+
+    @property
+    def share(self) -> float:
+        return (self.spent + self.underway) / self.cost if self.cost else self.finished / max(self.jobs, 1)
+
+    def seconds_left(self, now: float) -> float | None:
+        """At the rate so far; None before anything is done."""
+        return (now - self.start) * (1 - self.share) / self.share if self.share > 0 else None
+
+    def rate(self, now: float) -> str:
+        jobs = self.jobs * self.share / max(now - self.start, 1e-9)
+        return f"{jobs:.1f} jobs/s" if jobs >= 0.1 else f"{60 * jobs:.1f} jobs/min"
+
+
 class Progress:
     """A `Listener` for people (and, through `Events`, for the record)."""
 
@@ -43,36 +70,39 @@ class Progress:
         self.events = events
         self.stream = stream or sys.stderr
         self.quiet = quiet
+        self._stages: dict[str, Stage] = {}
+        self._unfinished: dict[tuple[str, str], tuple[Part, Path]] = {}
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
-        self._start: dict[str, float] = {}
-        self._cost: dict[tuple[str, str], float] = {}
-        self._left: Counter[str] = Counter()
-        self._total: dict[str, float] = defaultdict(float)
-        self._jobs: Counter[str] = Counter()
-        self._last = time.monotonic()
-        self.seconds: dict[str, float] = defaultdict(float)
+        self._said = time.monotonic()
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Progress:
         if self.stream.isatty() and not self.quiet:
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
             self._bar = Progress(
                 TextColumn("{task.description:<22}"),
                 BarColumn(28),
-                TextColumn("{task.fields[done]}/{task.fields[jobs]}"),
-                TextColumn("{task.fields[rate]:>12}"),
+                TextColumn("{task.fields[count]:>9}"),
+                TextColumn("{task.fields[rate]:>13}"),
                 TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
+                TextColumn("{task.fields[left]}"),
                 console=Console(file=self.stream),
             )
             self._bar.start()
+        if not self.quiet:
+            self._watcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
         if self._bar is not None:
+            self._draw()
             self._bar.stop()
         if self.events is not None:
             self.events.close()
@@ -80,43 +110,62 @@ class Progress:
     def wave(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             for part in job.parts:
-                self._cost[part.key, part.piece.name] = part.piece.cost
-                self._total[part.label] += part.piece.cost
-                self._jobs[part.label] += 1
-                self._left[part.label] += 1
-                self._start.setdefault(part.label, time.monotonic())
-        if self._bar is not None:
-            for label in self._jobs:
-                if label not in self._tasks and self._left[label]:
-                    fields = {"done": 0, "jobs": self._jobs[label], "rate": ""}
-                    self._tasks[label] = self._bar.add_task(label, total=self._total[label], **fields)
-                elif label in self._tasks:
-                    self._bar.update(self._tasks[label], total=self._total[label], jobs=self._jobs[label])
+                stage = self._stages.setdefault(part.label, Stage(time.monotonic()))
+                stage.jobs += 1
+                stage.cost += part.piece.cost
+                self._unfinished[part.key, part.piece.name] = (part, Path(job.store))
 
     def done(self, step: Step, done: Done) -> None:
-        label = step.label
-        self._left[label] -= 1
-        self.seconds[label] += done.cpu
-        cost = self._cost.get((done.key, done.receipt.job), 1.0)
-        finished = self._jobs[label] - self._left[label]
+        stage = self._stages[step.label]
+        part, _ = self._unfinished.pop((done.key, done.receipt.job))
+        stage.finished += 1
+        stage.spent += part.piece.cost
         if self.events is not None:
             facts = {"cpu": round(done.cpu, 3), "seconds": round(done.seconds, 3), "peak": done.peak, "cached": done.cached}
-            self.events.write("job", step=label, key=step.key[:12], job=done.receipt.job, **facts)
-        if self._bar is not None:
-            rate = finished / max(time.monotonic() - self._start[label], 1e-9)
-            self._bar.update(self._tasks[label], advance=cost, done=finished, rate=f"{rate:.1f} jobs/s")
-        elif not self.quiet and time.monotonic() - self._last > QUIET:
-            self._last = time.monotonic()
-            self.stream.write(f"{label}: {finished} of {self._jobs[label]} jobs{self._remaining(label)}\n")
-            self.stream.flush()
-
-    def _remaining(self, label: str) -> str:
-        finished = self._jobs[label] - self._left[label]
-        spent = time.monotonic() - self._start[label]
-        return f", about {spent / finished * self._left[label]:.0f} s left" if self._left[label] and finished else ""
+            self.events.write("job", step=step.label, key=step.key[:12], job=done.receipt.job, **facts)
 
     def published(self, step: Step, published: Published) -> None:
         if self.events is not None:
             self.events.write("published", step=step.label, key=step.key[:12], rows=published.rows)
-        if self._bar is not None and step.label in self._tasks and not self._left[step.label]:
-            self._bar.update(self._tasks[step.label], completed=self._total[step.label], visible=self._total[step.label] > 0)
+
+    def _watch(self) -> None:
+        while not self._over.wait(GLANCE):
+            self._look()
+            if self._bar is not None:
+                self._draw()
+            elif time.monotonic() - self._said > QUIET:
+                self._said = time.monotonic()
+                self.stream.write("".join(f"{line}\n" for line in self.lines()))
+                self.stream.flush()
+
+    def _look(self) -> None:
+        """Ask the jobs that are under way how far they are."""
+        underway: defaultdict[str, float] = defaultdict(float)
+        for part, store in list(self._unfinished.values()):
+            underway[part.label] += part.piece.cost * part.progress(store)
+        for label, stage in list(self._stages.items()):
+            stage.underway = underway[label]
+
+    def lines(self) -> list[str]:
+        """A line for every kind of job that has begun and is not over."""
+        now, out = time.monotonic(), []
+        for label, stage in list(self._stages.items()):
+            left = stage.seconds_left(now)
+            if stage.finished < stage.jobs and left is not None:
+                out.append(f"{label}: {stage.finished} of {stage.jobs} jobs, {stage.share:.0%}, about {left:.0f} s left")
+        return out
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        for label, stage in list(self._stages.items()):
+            over = stage.finished == stage.jobs
+            if label not in self._tasks:
+                self._tasks[label] = self._bar.add_task(label, total=1.0, count="", rate="", left="")
+            left = None if over else stage.seconds_left(now)
+            self._bar.update(
+                self._tasks[label],
+                completed=1.0 if over else stage.share,
+                count=f"{stage.finished}/{stage.jobs}",
+                rate="" if over else stage.rate(now),
+                left="" if left is None else f"{left:.0f} s left",
+            )

@@ -27,7 +27,7 @@ from typing import Protocol
 
 from tamis.core import disk
 from tamis.core.errors import TamisError
-from tamis.core.step import ALIGNED, DROPPED, Inputs, Operator, Output, Piece, Published, Step, Where, walk
+from tamis.core.step import ALIGNED, DROPPED, PROGRESS, Inputs, Operator, Output, Piece, Published, Step, Where, walk
 from tamis.core.store import Receipt, Store, open_published
 
 # One single-threaded process a core: oversubscribed thread pools were measured 8-10 times slower (and change sums).
@@ -48,6 +48,17 @@ class Part:
     label: str
     inputs: tuple[str, ...]
     piece: Piece
+
+    def scratch(self, store: Path) -> Path:
+        """The folder that outlives a kill."""
+        return store / "work" / self.key[:12] / f"scratch-{self.piece.name}"
+
+    def progress(self, store: Path) -> float:
+        """The share of this part that is done, as far as it says (0 to 1)."""
+        try:
+            return min(max(float((self.scratch(store) / PROGRESS).read_text()), 0.0), 1.0)
+        except (OSError, ValueError):
+            return 0.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ def _execute_part(root: Path, part: Part) -> Done:
     inputs = tuple(_open(path) for path in part.inputs)
     start, cpu = time.perf_counter(), _cpu()
     temporary = disk.temporary_dir(work, part.piece.name)
-    out = Output(temporary, work / f"scratch-{part.piece.name}")
+    out = Output(temporary, part.scratch(root))
     try:
         part.op.run(part.piece, inputs, out)
         receipt = _receipt(part, inputs, out)

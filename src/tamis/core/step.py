@@ -14,6 +14,7 @@ names), or any other name ("tokens", "model", "results") for directories that no
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,7 @@ from tamis.core.ledger import Ledger
 from tamis.core.shard import Shard
 
 ALIGNED = ("columns", "selection")
+PROGRESS = "progress"
 DROPPED = "dropped-"  # shards of a text that say what became of rows that are not in it (id, reason, evidence, text)
 
 
@@ -94,6 +96,13 @@ class Output:
         self.facts: dict[str, Any] = {}
         self._scratch = scratch
         self._rows: dict[str, int] = {}
+        self._said = 0.0
+
+    def progress(self, share: float) -> None:
+        """Tell whoever watches how much of a long job is done (0 to 1); heard about once a second, and never published."""
+        if time.monotonic() - self._said > 1:
+            self._said = time.monotonic()
+            (self.scratch / PROGRESS).write_text(f"{share:.4f}")
 
     @property
     def scratch(self) -> Path:

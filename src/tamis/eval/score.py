@@ -8,7 +8,7 @@ looks at later tokens is refused before anything is scored.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,9 +38,17 @@ TOGETHER = 64  # items tokenised, and rows handed to the model, at once: bounds 
 LEAK = 1e-3  # largest change of a logit by later tokens that passes for rounding
 
 
-def evaluate(model: PreTrainedModel, tokenizer: Tokenizer, task: Task, items: pa.Table, context: int) -> pa.Table:
+def evaluate(
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
+    task: Task,
+    items: pa.Table,
+    context: int,
+    on_items: Callable[[int, int], None] | None = None,
+) -> pa.Table:
     """Judge a model on a task's items (schema `ITEMS`), in rows of at most `context` tokens.
 
+    `on_items(judged, of)` is called now and then.
     Returns a table of schema `RESULTS`: the metric is sum(value) / sum(weight); `details` is JSON. TamisError where an
     item cannot be judged, where a log-probability is not finite, or where the model is not causal.
     """
@@ -54,6 +62,8 @@ def evaluate(model: PreTrainedModel, tokenizer: Tokenizer, task: Task, items: pa
             names += [i.id for i in group]
             clusters += [i.cluster for i in group]
             judgements += _judge(model, tokenizer, task, group, context)
+            if on_items is not None:
+                on_items(len(judgements), len(ids))
     if names != ids:
         raise AssertionError(f"task {task.name}: {len(names)} items were scored, {len(ids)} were published, or in another order")
     columns = [

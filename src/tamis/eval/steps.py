@@ -87,7 +87,7 @@ class Evaluate(Operator):
             raise TamisError(f"task {self.task.name} has no items: nothing to judge by")
         with self.numerics.applied():
             loaded, tokenizer, context = open_model(model.path, self.numerics.device)
-            results = evaluate(loaded, tokenizer, self.task, items, context)
+            results = evaluate(loaded, tokenizer, self.task, items, context, lambda judged, of: out.progress(judged / of))
         out.ledger.rows_in = out.ledger.rows_out = results.num_rows
         out.facts = {
             "items": results.num_rows,

@@ -224,7 +224,16 @@ class Train(Operator):
                 raise TamisError(f"{tokens.file(item.name)}: its bytes are not the ones that were published; delete its folder")
         paths = [tokens.file(item.name) for item in tokens.shards]
         recipe = self._recipe(inputs)
-        result = train(recipe, paths, tokenizer, self.seed, self.numerics, out.directory, out.scratch)
+        result = train(
+            recipe,
+            paths,
+            tokenizer,
+            self.seed,
+            self.numerics,
+            out.directory,
+            out.scratch,
+            on_step=lambda taken, of, loss: out.progress(taken / of),
+        )
         for path in sorted(out.directory.iterdir()):
             disk.sync_file(out.path(path.name), "shard")
         out.facts.update(
