@@ -3,8 +3,7 @@
     python benchmarks/memory.py [--data DIR]
 
 `tamis build` with scores and rules (no whole-corpus step) on 12 MB and on 120 MB of text as .jsonl, one worker. The ratio in
-the last line
-is peak on the small input over peak on the large one: 1 is flat.
+the last line is peak on the small input over peak on the large one: 1 is flat.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ class Exact:
 
     normalise: bool = False
     prefer: Field | None = None
+    label: ClassVar[str] = "exact dedup"
 
     def select(self, view: View, resolve: Resolve) -> Step:
         hashes = _beside(TextHashes(self.normalise), view.text)
@@ -66,6 +67,7 @@ class MinHash:
     ngram: int = 5
     threshold: float = 0.8
     prefer: Field | None = None
+    label: ClassVar[str] = "dedup"
 
     def __post_init__(self) -> None:
         if min(self.bands, self.rows, self.ngram) < 1:

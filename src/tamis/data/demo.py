@@ -54,6 +54,11 @@ SHARES = {
 }
 """Shares of documents; of characters the planted ones come to about 55 %."""
 
+
+def _names(line: str) -> tuple[str, ...]:
+    return tuple(line.split())
+
+
 POOL = (
     Part("python", ""),
     Part("numpy", "numpy"),
@@ -61,39 +66,19 @@ POOL = (
     Part(
         "sympy",
         "sympy",
-        (
-            *(
-                "calculus",
-                "categories",
-                "combinatorics",
-                "concrete",
-                "crypto",
-                "diffgeom",
-                "functions",
-                "geometry",
-                "liealgebras",
-            ),
-            *(
-                "logic",
-                "matrices",
-                "ntheory",
-                "physics/mechanics",
-                "physics/quantum",
-                "physics/vector",
-                "series",
-                "sets",
-                "solvers",
-            ),
-            *("stats", "tensor", "vector"),
+        _names(
+            "calculus categories combinatorics concrete crypto diffgeom functions geometry liealgebras logic "
+            "matrices ntheory physics/mechanics physics/quantum physics/vector series sets solvers stats tensor "
+            "vector"
         ),
         documented=0.3,
     ),
     Part(
         "torch",
         "torch",
-        (
-            *("ao/quantization", "autograd", "distributed/optim", "distributed/pipelining", "distributions", "functional.py"),
-            *("nested", "nn", "optim", "sparse", "utils/data"),
+        _names(
+            "ao/quantization autograd distributed/optim distributed/pipelining distributions functional.py nested "
+            "nn optim sparse utils/data"
         ),
     ),
     Part("numba", "numba"),
@@ -104,10 +89,7 @@ TARGETS = (
     Part(
         "scipy",
         "scipy",
-        (
-            *("cluster", "constants", "fft", "integrate", "interpolate", "io", "linalg", "ndimage", "odr", "optimize", "signal"),
-            *("spatial", "special"),
-        ),
+        _names("cluster constants fft integrate interpolate io linalg ndimage odr optimize signal spatial special"),
         documented=0.3,
     ),
     Part("networkx", "networkx", documented=0.3),
@@ -118,10 +100,10 @@ REFERENCE = (
     Part(
         "transformers",
         "transformers",
-        (
-            *("configuration_utils.py", "data", "generation", "image_utils.py", "integrations", "modeling_outputs.py"),
-            *("modeling_utils.py", "optimization.py", "pipelines", "quantizers", "tokenization_utils_base.py", "trainer.py"),
-            *("training_args.py", "utils"),
+        _names(
+            "configuration_utils.py data generation image_utils.py integrations modeling_outputs.py "
+            "modeling_utils.py optimization.py pipelines quantizers tokenization_utils_base.py trainer.py "
+            "training_args.py utils"
         ),
     ),
     Part("mpmath", "mpmath"),
