@@ -22,6 +22,8 @@ from tamis.core.step import Published, Step
 
 QUIET = 15.0  # seconds between lines where there is no terminal
 GLANCE = 1.0  # seconds between looks at the jobs that are under way
+TELLING = 0.02  # share of the work from which a rate means something
+ALL = "in all"
 
 
 class Events:
@@ -40,8 +42,8 @@ class Events:
 
 
 @dataclass
-class Stage:
-    """How far the jobs of one label are: counts, and costs with what unfinished jobs have done."""
+class Count:
+    """How far some jobs are: numbers, and costs with what unfinished jobs have done."""
 
     start: float
     jobs: int = 0
@@ -54,9 +56,9 @@ class Stage:
     def share(self) -> float:
         return (self.spent + self.underway) / self.cost if self.cost else self.finished / max(self.jobs, 1)
 
-    def seconds_left(self, now: float) -> float | None:
-        """At the rate so far; None before anything is done."""
-        return (now - self.start) * (1 - self.share) / self.share if self.share > 0 else None
+    def left(self, now: float) -> str:
+        """The time left at the rate so far; nothing while too little is done to tell."""
+        return f"about {(now - self.start) * (1 - self.share) / self.share:.0f} s left" if TELLING <= self.share < 1 else ""
 
     def rate(self, now: float) -> str:
         jobs = self.jobs * self.share / max(now - self.start, 1e-9)
@@ -70,7 +72,8 @@ class Progress:
         self.events = events
         self.stream = stream or sys.stderr
         self.quiet = quiet
-        self._stages: dict[str, Stage] = {}
+        self._counts: dict[str, Count] = {}
+        self._wave = Count(time.monotonic())
         self._unfinished: dict[tuple[str, str], tuple[Part, Path]] = {}
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
@@ -108,21 +111,25 @@ class Progress:
             self.events.close()
 
     def wave(self, jobs: Sequence[Job]) -> None:
+        self._wave = Count(time.monotonic())
         for job in jobs:
             for part in job.parts:
-                stage = self._stages.setdefault(part.label, Stage(time.monotonic()))
-                stage.jobs += 1
-                stage.cost += part.piece.cost
+                self._count(part.label, jobs=1, cost=part.piece.cost)
                 self._unfinished[part.key, part.piece.name] = (part, Path(job.store))
 
     def done(self, step: Step, done: Done) -> None:
-        stage = self._stages[step.label]
         part, _ = self._unfinished.pop((done.key, done.receipt.job))
-        stage.finished += 1
-        stage.spent += part.piece.cost
+        self._count(part.label, finished=1, spent=part.piece.cost)
         if self.events is not None:
             facts = {"cpu": round(done.cpu, 3), "seconds": round(done.seconds, 3), "peak": done.peak, "cached": done.cached}
             self.events.write("job", step=step.label, key=step.key[:12], job=done.receipt.job, **facts)
+
+    def _count(self, label: str, jobs: int = 0, finished: int = 0, cost: float = 0.0, spent: float = 0.0) -> None:
+        for count in (self._counts.setdefault(label, Count(time.monotonic())), self._wave):
+            count.jobs += jobs
+            count.finished += finished
+            count.cost += cost
+            count.spent += spent
 
     def published(self, step: Step, published: Published) -> None:
         if self.events is not None:
@@ -135,7 +142,7 @@ class Progress:
                 self._draw()
             elif time.monotonic() - self._said > QUIET:
                 self._said = time.monotonic()
-                self.stream.write("".join(f"{line}\n" for line in self.lines()))
+                self.stream.write(f"{self.line()}\n")
                 self.stream.flush()
 
     def _look(self) -> None:
@@ -143,29 +150,27 @@ class Progress:
         underway: defaultdict[str, float] = defaultdict(float)
         for part, store in list(self._unfinished.values()):
             underway[part.label] += part.piece.cost * part.progress(store)
-        for label, stage in list(self._stages.items()):
-            stage.underway = underway[label]
+        for label, count in list(self._counts.items()):
+            count.underway = underway[label]
+        self._wave.underway = sum(underway.values())
 
-    def lines(self) -> list[str]:
-        """A line for every kind of job that has begun and is not over."""
-        now, out = time.monotonic(), []
-        for label, stage in list(self._stages.items()):
-            left = stage.seconds_left(now)
-            if stage.finished < stage.jobs and left is not None:
-                out.append(f"{label}: {stage.finished} of {stage.jobs} jobs, {stage.share:.0%}, about {left:.0f} s left")
-        return out
+    def line(self) -> str:
+        """What runs, how far it is, and how long the jobs that can run now will take in all."""
+        busy = [f"{label} {c.finished}/{c.jobs}" for label, c in list(self._counts.items()) if c.finished < c.jobs]
+        names = ", ".join(busy[:3]) + (f" and {len(busy) - 3} more" if len(busy) > 3 else "")
+        left = self._wave.left(time.monotonic())
+        return f"{names}: {self._wave.share:.0%}{', ' + left if left else ''}"
 
     def _draw(self) -> None:
         now = time.monotonic()
-        for label, stage in list(self._stages.items()):
-            over = stage.finished == stage.jobs
+        for label, count in [(ALL, self._wave), *self._counts.items()]:
             if label not in self._tasks:
                 self._tasks[label] = self._bar.add_task(label, total=1.0, count="", rate="", left="")
-            left = None if over else stage.seconds_left(now)
+            over = count.finished == count.jobs
             self._bar.update(
                 self._tasks[label],
-                completed=1.0 if over else stage.share,
-                count=f"{stage.finished}/{stage.jobs}",
-                rate="" if over else stage.rate(now),
-                left="" if left is None else f"{left:.0f} s left",
+                completed=1.0 if over else count.share,
+                count=f"{count.finished}/{count.jobs}",
+                rate="" if over else count.rate(now),
+                left=count.left(now) if label == ALL else "",
             )

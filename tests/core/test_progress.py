@@ -11,7 +11,7 @@ from machines import Numbers
 from tamis.core.runner import Done, Job, Local, Part, run
 from tamis.core.step import Output, Piece, Step, Where
 from tamis.core.store import Receipt, Store
-from tamis.terminal import Progress, Stage
+from tamis.terminal import Count, Progress
 
 
 def test_what_a_long_job_says_about_itself_is_seen(tmp_path: Path) -> None:
@@ -20,17 +20,16 @@ def test_what_a_long_job_says_about_itself_is_seen(tmp_path: Path) -> None:
     progress = Progress(stream=io.StringIO())
     progress.wave([Job(str(tmp_path), (part,)) for part in parts])
     progress._look()
-    assert progress.lines() == [], "nothing is known before anything is done"
+    assert progress.line() == "numbers 0/2: 0%", "no time is told before anything is done"
     out = Output(tmp_path, parts[0].scratch(tmp_path))
     out.progress(0.5)
     out.progress(0.9)  # within the same second: not written
     assert parts[0].progress(tmp_path) == 0.5
     progress._look()
-    (line,) = progress.lines()
-    assert line.startswith("numbers: 0 of 2 jobs, 25%, about ")
+    assert progress.line().startswith("numbers 0/2: 25%, about ")
     progress.done(step, Done(step.key, Receipt("00000", (), {}, {}), 1.0, 1.0, 1))
     progress._look()
-    assert progress.lines()[0].startswith("numbers: 1 of 2 jobs, 50%, about ")
+    assert progress.line().startswith("numbers 1/2: 50%, about ")
 
 
 @pytest.mark.parametrize("content", ["", "half"])
@@ -42,11 +41,11 @@ def test_a_half_written_word_about_progress_is_no_progress(content: str, tmp_pat
 
 
 def test_time_left_follows_the_cost_and_slow_jobs_have_a_rate_a_minute() -> None:
-    stage = Stage(start=100.0, jobs=4, finished=1, cost=40.0, spent=10.0, underway=10.0)
-    assert stage.seconds_left(160.0) == pytest.approx(60.0)
-    assert stage.rate(160.0) == "2.0 jobs/min"
-    assert stage.rate(102.0) == "1.0 jobs/s"
-    assert Stage(start=0.0, jobs=2).seconds_left(5.0) is None
+    count = Count(start=100.0, jobs=4, finished=1, cost=40.0, spent=10.0, underway=10.0)
+    assert count.left(160.0) == "about 60 s left"
+    assert count.rate(160.0) == "2.0 jobs/min"
+    assert count.rate(102.0) == "1.0 jobs/s"
+    assert Count(start=0.0, jobs=2).left(5.0) == ""
 
 
 def test_nothing_about_progress_is_published(tmp_path: Path) -> None:
