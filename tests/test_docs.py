@@ -28,9 +28,17 @@ def test_snippet_runs(page: Path, code: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+            file = page.parent / target if target else page
+            assert file.exists(), f"{page.name} links to {target}"
+            assert not anchor or anchor in anchors(file), f"{page.name} links to {target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The names of a page's headings, as links write them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def test_commands_named_in_the_readme_exist() -> None:
@@ -50,9 +58,19 @@ def test_the_readme_shows_the_quickstart_unchanged() -> None:
     assert (ROOT / "examples/quickstart.py").read_text(encoding="utf-8") in shown
 
 
-@pytest.mark.parametrize("file", sorted([*ROOT.glob("examples/*.py"), *ROOT.glob("experiments/*.py")]), ids=lambda p: p.name)
+FILES = sorted([*ROOT.glob("examples/*.py"), *ROOT.glob("experiments/*.py")])
+DECLARED = [f for f in FILES if "Experiment(" in f.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("file", DECLARED, ids=lambda p: p.name)
 def test_examples_are_declared(file: Path) -> None:
     from tamis.experiment.command import load_experiment
 
     experiment, _ = load_experiment(str(file))
     assert experiment.question.endswith("?")
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if f not in DECLARED], ids=lambda p: p.name)
+def test_studies_say_what_they_need(file: Path) -> None:
+    done = subprocess.run([sys.executable, str(file), "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "--data" in done.stdout, done.stderr
