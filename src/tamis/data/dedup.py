@@ -6,7 +6,7 @@ that survivor and the similarity. Invariant: every dropped row is near a row tha
 lost, and the outcome is the same for any order of shards and any number of workers.
 
 Two steps: columns of hashes beside the text (parallel, shared by all arms that read the text), then one job for the selection.
-Memory of that job: 4 bytes a band and about 60 a row for every selected row (120 B with 14 bands); for rows that share a band
+Memory of that job: 4 bytes a band and about 100 a row for every selected row (156 B with 14 bands); for rows that share a band
 with another one, 8 bytes per shingle and 12 a band besides; one shard of text. A neighbour is overlooked with probability
 (1 - J**rows)**bands: 7.7 % at J = .8, 1.1 % at .85, .04 % at .9 for 14 bands of 8 rows.
 """
@@ -233,7 +233,7 @@ class Survivors(Choice):
         originals, copies = _canaries(inputs[0], rows)
         planted, _ = signatures(buffers(copies), self.bands, self.rows, self.ngram)
         searched = _shingled(inputs[2], rows)
-        candidates = np.union1d(searched[have_company(bands[searched])], originals)
+        candidates = np.union1d(searched[have_company(bands, searched)], originals)
         hashes, starts, ends = self._sets(inputs[0], rows, candidates)
         extra, places = shingle_sets(*buffers(copies), table(), self.ngram, True)
         starts, ends = np.append(starts, places[:-1] + len(hashes)), np.append(ends, places[1:] + len(hashes))

@@ -35,13 +35,14 @@ def buckets(bands: npt.NDArray[np.uint32]) -> Places:
     return out
 
 
-def have_company(bands: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
-    """Whether a row shares a bucket with another one in any band: only those need their text again. Memory: 40 bytes a row."""
-    rows, count = bands.shape
+def have_company(bands: npt.NDArray[np.uint32], among: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether each of the rows `among` shares a bucket with another of them in any band: only those need their text again.
+    Memory: 40 bytes a row."""
+    rows, count = len(among), bands.shape[1]
     out = np.zeros(rows, bool)
     number = np.arange(rows, dtype=np.uint64)
     for band in range(count):
-        packed = bands[:, band].astype(np.uint64) << np.uint64(32) | number
+        packed = bands[among, band].astype(np.uint64) << np.uint64(32) | number
         packed.sort()
         same = packed[1:] >> np.uint64(32) == packed[:-1] >> np.uint64(32)
         together = np.zeros(rows, bool)
