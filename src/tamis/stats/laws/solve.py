@@ -42,13 +42,11 @@ def project(columns: Floats, y: Floats, root: Floats, free: NDArray[np.bool_]) -
 
 
 def _solve(gram: Floats, transposed: Floats, weighted: Floats, target: Floats) -> Floats:
-    """Normal equations with two steps of refinement, which give back what squaring the condition number took."""
+    """Normal equations with a step of refinement, which gives back what squaring the condition number took."""
     inverse = np.linalg.inv(gram)
     best = (inverse @ (transposed @ np.broadcast_to(target, weighted.shape[:-1])[..., None]))[..., 0]
-    for _ in range(2):
-        rest = target - (weighted @ best[..., None])[..., 0]
-        best = best + (inverse @ (transposed @ rest[..., None]))[..., 0]
-    return best
+    rest = target - (weighted @ best[..., None])[..., 0]
+    return best + (inverse @ (transposed @ rest[..., None]))[..., 0]
 
 
 def _active(gram: Floats, transposed: Floats, weighted: Floats, target: Floats, free: NDArray[np.bool_]) -> Floats:
@@ -116,10 +114,10 @@ def polish(
         residual = _at(columns, target, weight, free, moved[:, None, :])[1]
         new = (residual[:, 0] ** 2).sum(-1)
         better = new < loss[going]
-        still = np.abs(moved - here).max(1) < 1e-9
+        still = np.abs(moved - here).max(1) < 1e-8
         log[going[better]], loss[going[better]] = moved[better], new[better]
-        damping[going] = np.where(better, damping[going] * 0.2, damping[going] * 6)
-        going = going[~still & (damping[going] < 1e8)]
+        damping[going] = np.where(better, damping[going] * 0.1, damping[going] * 10)
+        going = going[~still & (damping[going] < 1e6)]
     coefficients = _at(columns, y, root, free, log[:, None, :])[0]
     return coefficients[:, 0], np.exp(log)
 
