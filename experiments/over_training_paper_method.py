@@ -28,6 +28,7 @@ loss predicted above.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import math
 from collections.abc import Sequence
@@ -210,3 +211,17 @@ def residuals(runs: Sequence[Run], metric: str = "c4_val") -> np.ndarray:
             losses = [run.losses[metric] for run in group]
             out[mine] = OverTraining().fit(inputs(group), losses, objective="huber", replicates=0, starts=32).residuals
     return out
+
+
+def main() -> None:
+    """Show what the method sees in the small runs, and nothing of the large ones."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="root of the data")
+    method = Method([run for run in read(parser.parse_args().data) if run.small])
+    print("left out:", ", ".join(run.name for run, keep in zip(method.all_small, method.kept, strict=True) if not keep))
+    for name in SETS:
+        print(f"{name}: factor of the intervals {method.factor(name):.3f}")
+
+
+if __name__ == "__main__":
+    main()

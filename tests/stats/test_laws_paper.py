@@ -45,7 +45,7 @@ def test_one_per_cent_on_one_fitted_loss_changes_all_four(real_data: Path, paper
 
 def test_a_missing_target_is_named(real_data: Path, paper: ModuleType) -> None:
     runs = [run for run in paper.read(real_data) if run.name != "rpj 1.4B M=640"]
-    with pytest.raises(TamisError, match="lacks rpj 1.4B M=640: 5 of 6"):
+    with pytest.raises(TamisError, match=r"lacks rpj 1\.4B M=640: 5 of 6"):
         paper.headline(runs)
 
 
