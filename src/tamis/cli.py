@@ -132,16 +132,51 @@ def build(
 
 @app.command("eval")
 def eval_(
-    model: Annotated[Path, typer.Argument(help="A Hugging Face model directory (safetensors).")],
-    tasks: Annotated[list[str], typer.Option("--tasks", "-t", help="FILE:NAME of a task or a tuple of tasks; repeat for more.")],
+    model: Annotated[
+        str, typer.Argument(help="A model directory (safetensors); for aiw also NAME@REVISION, a URL, or a .jsonl file.")
+    ],
+    tasks: Annotated[list[str], typer.Option("--tasks", "-t", help="FILE:NAME of a task or a tuple of tasks, or aiw.")],
     data: DataOption = Path(),
     device: DeviceOption = "cpu",
     items: Annotated[Path | None, typer.Option("--items", help="Write every item's result to this Parquet file.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="aiw: folder of replies, results and page.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="aiw: the model's name at the endpoint or in the file.")] = None,
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help="aiw: replies sampled of each problem.")] = None,
+    price: Annotated[str | None, typer.Option("--price", help="aiw: price of a million prompt,answer tokens.")] = None,
+    rate: Annotated[float, typer.Option("--rate", min=0, help="aiw: requests a minute.", show_default="no limit")] = 0,
 ) -> None:
     """Judge a model, item by item."""
-    from tamis.experiment.command import evaluate_model
+    from tamis.experiment.command import evaluate_model, evaluate_study
 
-    evaluate_model(model, tasks, data, device, items)
+    if (study := evaluate_study(tasks)) is not None:
+        from tamis.experiment.wonderland import Asking, evaluate
+        from tamis.experiment.wonderland import price as read_price
+
+        evaluate(model, study, Asking(to, name, trials, read_price(price), rate, device))
+    else:
+        evaluate_model(Path(model), tasks, data, device, items)
+
+
+@app.command()
+def audit(
+    csv: Annotated[Path, typer.Argument(help="A table of results, one row per evaluation.")],
+    tasks: Annotated[Path | None, typer.Option("--tasks", help="A table of the tasks: items, baselines, membership.")] = None,
+    join: Annotated[Path | None, typer.Option("--join", help="A table with further columns of the same rows.")] = None,
+    on: Annotated[str | None, typer.Option("--on", help="The column to join on (default: the first both have).")] = None,
+    aggregate: Annotated[list[str] | None, typer.Option("--aggregate", help="A column computed from the tasks.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="The column rows are called by.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="The column that tells models apart.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="The column that is compared (the dataset).")] = None,
+    within: Annotated[str | None, typer.Option("--within", help="Rows are compared inside one value of this column.")] = None,
+    recipe: Annotated[list[str] | None, typer.Option("--recipe", help="A column that compared rows should share.")] = None,
+    leave_out: Annotated[str | None, typer.Option("--leave-out", help="Pattern of rows that predict nothing.")] = None,
+    to: Annotated[Path | None, typer.Option("--json", help="Also write the findings to this file.")] = None,
+) -> None:
+    """Look for wrong numbers, mixed formulas and unfair comparisons in a published table."""
+    from tamis.audit import audit_file
+
+    roles = (label, model, subject, within, tuple(recipe or ()))
+    _finish(audit_file(csv, tasks, join, on, roles, tuple(aggregate or ()), leave_out, to))
 
 
 @app.command()

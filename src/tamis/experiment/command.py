@@ -205,6 +205,16 @@ def show_plan(target: str, store: Path, data: Path, device: str) -> None:
         print(line)
 
 
+def evaluate_study(targets: list[str]) -> Any:
+    """The `Study` that `aiw` or FILE:NAME names, or None if the targets are tasks. A study is evaluated alone."""
+    from tamis.eval.aiw.problems import Study
+
+    found = [Study() if t == "aiw" else v for t in targets if t == "aiw" or isinstance(v := load(t, "tasks")[0], Study)]
+    if found and len(targets) > 1:
+        raise UsageError(f"--tasks {', '.join(targets)}: a study such as aiw is evaluated alone")
+    return found[0] if found else None
+
+
 def evaluate_model(model: Path, targets: list[str], data: Path, device: str, items: Path | None) -> None:
     """Judge a model directory on tasks and print a line each."""
     import tempfile

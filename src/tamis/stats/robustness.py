@@ -21,7 +21,7 @@ from scipy import special
 from tamis.core.errors import TamisError, UsageError
 
 Floats = NDArray[np.float64]
-Cells = Mapping[int, Sequence[float]]  # variation -> values
+Cells = Mapping[Any, Sequence[float]]  # variation -> values
 
 ROBUST, PARTIAL, FLUCTUATING, COLLAPSING, BELOW_FLOOR = "robust", "partial", "fluctuating", "collapsing", "below floor"
 MIN_CELLS = 10  # for an interval of a paired comparison
@@ -67,7 +67,7 @@ class Robustness:
 
     name: str
     rate: Rate
-    variations: dict[int, Rate]
+    variations: dict[Any, Rate]
     controls: dict[str, Rate]
     control_mean: float | None
     p: float | None
