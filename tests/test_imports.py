@@ -29,8 +29,10 @@ ALLOWED = {
     "testing": {"core", "data"},
     "new": {"core"},
     "inspect": {"core", "experiment"},
+    "audit": {"core", "stats"},
+    "fit": {"core", "stats", "report"},
     "build": {"core", "data", "experiment", "report", "terminal"},
-    "cli": {"core", "experiment", "build", "inspect", "report", "new"},
+    "cli": {"core", "experiment", "audit", "fit", "build", "inspect", "report", "new"},
     "__init__": {"core", "data", "eval", "experiment", "stats", "train"},
     "__main__": {"cli"},
 }
