@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tamis.data.score import Score
 from tamis.data.scores.c4 import C4Quality
+from tamis.data.scores.code import CodeQuality
 from tamis.data.scores.fineweb import FineWebQuality
 from tamis.data.scores.gopher import GopherQuality, GopherRepetition
 from tamis.data.scores.language import Language
@@ -30,6 +31,7 @@ KERNELS: list[Score] = [
     C4Quality(terminal=".。", min_words=2, max_word_length=7),
     FineWebQuality(),
     FineWebQuality(short_line=3),
+    CodeQuality(),
 ]
 SCORES = [*KERNELS, Language(), Language(characters=7)]
 
@@ -40,6 +42,18 @@ PIECES = st.sampled_from(
         *("\n\n", "\n \n", "\r\n", "...", "....", "[1]", "[]", "[12345", "[edit]", "[citation needed]", "“so.”"),
         *("the ", "with ", "JavaScript", "LOREM ipsum", "Terms of Use", "use of cookies", "lorem\nipsum"),
         *("ab", "abc ", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghabcdefgh ", "straße ", "one two three four five.\n"),
+        *(
+            "0x1f, ",
+            "\\x4a",
+            "ab ",
+            "7F\v",
+            "\\u00e9",
+            "\\u00E9" * 8,
+            "a1,b2,c3," * 3,
+            "QUJD" * 16,
+            "QUJD" * 300 + "=",
+            "Auto-Generated\n",
+        ),
         *("antidisestablishmentarianism ", "cookie policy applies to all of us here.\n", "x" * 1001 + " "),
     ]
 )

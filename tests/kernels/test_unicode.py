@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tamis.kernels.unicode import LETTER, SPACE, STOP, flags, is_stop
+from tamis.kernels.unicode import ALPHANUMERIC, LETTER, SPACE, STOP, flags, is_stop
 
 EVERY = list(map(chr, range(0x110000)))
 
@@ -13,6 +13,7 @@ def test_white_space_and_letters_are_those_of_str() -> None:
     table = flags()
     assert [chr(i) for i in np.flatnonzero(table & SPACE)] == [c for c in EVERY if c.isspace()]
     assert np.array_equal((table & LETTER) != 0, np.fromiter(map(str.isalpha, EVERY), bool, len(EVERY)))
+    assert np.array_equal((table & ALPHANUMERIC) != 0, np.fromiter(map(str.isalnum, EVERY), bool, len(EVERY)))
 
 
 def test_split_and_strip_cut_where_isspace_does() -> None:

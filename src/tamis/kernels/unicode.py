@@ -16,9 +16,10 @@ import numpy.typing as npt
 SPACE = 1  # str.isspace: where str.split and str.strip cut
 LETTER = 2  # str.isalpha
 STOP = 4  # ends a sentence: is_stop
+ALPHANUMERIC = 8  # str.isalnum
 
 _CODE_POINTS = 0x110000
-_LETTERS = 0x40000  # Unicode assigns no letter and no space above plane 3,
+_LETTERS = 0x40000  # Unicode assigns no letter, number or space above plane 3,
 _PUNCTUATION = 0x20000  # and no punctuation above plane 1: a test holds the running Python to both
 _STOP_NAME = re.compile(r"\b(FULL STOP|QUESTION MARK|EXCLAMATION MARK|INTERROBANG|(DOUBLE )?(DANDA|SHAD))\b")
 _NOT_STOP_NAME = re.compile(r"\b(INVERTED|INITIAL)\b")
@@ -34,11 +35,12 @@ def is_stop(character: str) -> bool:
 
 @cache
 def flags() -> npt.NDArray[np.uint8]:
-    """One byte of SPACE, LETTER and STOP bits per code point (1,114,112 bytes, read-only), built once per process."""
+    """One byte of the bits above per code point (1,114,112 bytes, read-only), built once per process."""
     table = np.zeros(_CODE_POINTS, np.uint8)
     characters = list(map(chr, range(_LETTERS)))
     table[:_LETTERS] |= SPACE * np.fromiter(map(str.isspace, characters), np.uint8, _LETTERS)
     table[:_LETTERS] |= LETTER * np.fromiter(map(str.isalpha, characters), np.uint8, _LETTERS)
+    table[:_LETTERS] |= ALPHANUMERIC * np.fromiter(map(str.isalnum, characters), np.uint8, _LETTERS)
     for point in range(_PUNCTUATION):
         if is_stop(characters[point]):
             table[point] |= STOP
