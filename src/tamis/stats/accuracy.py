@@ -238,16 +238,14 @@ def _bounds(gaps: Gaps) -> str:
 
 
 def _agreement(values: Sequence[Floats], want: Floats) -> tuple[Floats, Floats]:
-    """(recipes, recipes): share of seeds that order a pair as `want`, and share that tie."""
-    count = len(values)
-    right, tied = np.zeros((count, count)), np.zeros((count, count))
-    for i in range(count):
-        for j in range(i + 1, count):
-            seeds = min(len(values[i]), len(values[j]))
-            way = np.sign(values[i][:seeds] - values[j][:seeds])
-            right[i, j] = right[j, i] = float(((way == np.sign(want[i] - want[j])) & (way != 0)).mean())
-            tied[i, j] = tied[j, i] = float((way == 0).mean())
-    return right, tied
+    """(recipes, recipes): share of the seeds both have that order a pair as `want`, and share that tie."""
+    table = np.full((len(values), max(map(len, values))), np.nan)
+    for row, seeds in zip(table, values, strict=True):
+        row[: len(seeds)] = seeds
+    way = np.sign(table[:, None, :] - table[None, :, :])
+    both = np.isfinite(way).sum(axis=-1)
+    right = (way == np.sign(want[:, None] - want[None, :])[:, :, None]) & (way != 0)
+    return right.sum(axis=-1) / both, (way == 0).sum(axis=-1) / both
 
 
 def _times(count: int, bootstrap: int, seed: int) -> Floats:
