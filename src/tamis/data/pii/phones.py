@@ -13,7 +13,7 @@ Spans = list[tuple[int, int]]
 
 _S = rb"(?:[ .\-]|\xc2\xa0)"  # what stands between two groups
 _EXTENSION = rb"(?:[ ,]{0,2}(?:x|X|ext\.?|Ext\.?|EXT\.?|extension)[ .:]{0,2}[0-9]{1,6})?(?![0-9])"
-_OPEN = rb"(?<![A-Za-z0-9_.#=/&%+])(?<![A-Za-z0-9_]-)(?<![0-9]:)"  # not inside a word, a decimal, a web address
+_OPEN = rb"(?<![A-Za-z0-9_.#=/&%+])(?<![A-Za-z0-9_]-)(?<![0-9][:,])"  # not inside a word, a decimal, a web address
 _FORMS = re.compile(
     _OPEN
     + rb"(?:"
@@ -25,7 +25,7 @@ _FORMS = re.compile(
     # (01) 605 3737
     + rb"|\(0[0-9]{1,5}\)[ /\-]{0,2}[0-9]{2,8}(?:[ \-][0-9]{2,5}){0,3}"
     # 01225 447227, 06 12 34 56 78, 020-87515870
-    + rb"|0[1-9][0-9]{0,4}(?:[ /\-]{1,2}[0-9]{2,8}){1,4}"
+    + rb"|(?<![0-9] )0[1-9][0-9]{0,4}(?:[ /\-]{1,2}[0-9]{2,8}){1,4}(?! ?[0-9])"
     # 0612345678
     + rb"|0[1-9][0-9]{8,9}(?![0-9])"
     # 8 (800) 555-35-35
@@ -40,10 +40,12 @@ _NATIONAL = re.compile(
 _PIECES = re.compile(rb"(?:\+|\()?[0-9]+(?:[ .\-/()]{1,3}[0-9]+)*")
 _TAIL = re.compile(_EXTENSION)
 _LONE = re.compile(rb"[ ][0-9]$")  # one digit at the end, after a blank, counts something else
+_DECIMAL = re.compile(rb"[0-9]+\.[0-9]+")
 _CENTURY = rb"(?:1[5-9]|20|21)"
 _DATE = re.compile(
     rb"\(?(?:" + _CENTURY + rb"[0-9]{2}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./]" + _CENTURY + rb"?[0-9]{2})"
-    rb"(?![0-9])|" + _CENTURY + rb"[0-9]{2} ?[-/] ?" + _CENTURY + rb"[0-9]{2}(?![0-9])|0[0-9]{4}-[0-9]{4}(?![0-9])|0?123456789"
+    rb"(?![0-9])|\(?" + _CENTURY + rb"[0-9]{2} ?[-/] ?" + _CENTURY + rb"[0-9]{2}(?![0-9])|0[0-9]{4}-[0-9]{4}(?![0-9])"
+    rb"|\+?0?123456789|.*555[-. ]01[0-9]{2}$"
 )  # fmt: skip
 _CUES = (
     "phone", "telephone", "tel", "ph", "fax", "facs", "call", "calling", "tty", "tdd", "mobile", "mob", "cell", "pager", "voice",
@@ -57,11 +59,11 @@ _SCRIPTS = (
 _CUE = re.compile(
     rb"(?:(?i:(?<![A-Za-z])(?:" + b"|".join(word.encode() for word in _CUES) + rb")(?![A-Za-z]))"
     + b"|" + b"|".join(word.encode() for word in _SCRIPTS)
-    + rb"|(?<![A-Za-z0-9])[PTFMptfm][:.])[^0-9\[\]\n]{0,24}$"
+    + rb")[^0-9\[\]\n]{0,24}$|(?<![A-Za-z0-9])[PTFMptfm]: ?[+(]{0,2}$"
     + rb"|PHONE\](?: or | and |, ?| ?/ ?)$"  # after another, as `find` blanks it
 )  # fmt: skip
 _IDENTIFIER = re.compile(
-    rb"(?i)(?<![A-Za-z])(?:isbn|issn|pmid|pmc|doi|ids?|ref|reference|order|invoice|serial|patent|account|acct|icq|a/c|code|zip"
+    rb"(?i)(?<![A-Za-z])(?:isbn(?:[_ -]?1[03])?|issn|pmid|pmc|doi|ids?|ref|reference|order|invoice|serial|patent|account|acct|icq|a/c|code|zip"
     rb"|version|revision|build|ticket|bug|case|part|model|item|sku|rfc|iso|bpo|cve|nct)"
     rb"[^A-Za-z0-9\[\]]{0,6}(?:no|nr|number|#)?[^A-Za-z0-9\[\]]{0,4}$"
 )
@@ -95,18 +97,15 @@ def _foreign(data: bytes, start: int, stop: int) -> bool:
     return any(byte >= 0x80 for byte in (*data[max(start - 2, 0) : start], *data[stop : stop + 2]))
 
 
-def _digits(text: bytes) -> int:
-    return sum(48 <= byte <= 57 for byte in text)
-
-
 def _is_phone(text: bytes) -> bool:
-    digits = _digits(text)
-    least = 9 if text[:1] in b"0+" else 8
-    return least <= digits <= (17 if text.startswith(b"00") else 15) and not _DATE.match(text)
+    digits = [byte for byte in text if 48 <= byte <= 57]
+    least, most = 9 if text[:1] in b"0+" else 8, 17 if text.startswith(b"00") else 15
+    return least <= len(digits) <= most and len(set(digits)) > 2 and not _DATE.match(text)
 
 
 def _is_announced(text: bytes) -> bool:
-    return 7 <= _digits(text) <= 15 and not _DATE.match(text) and not re.fullmatch(rb"[0-9]+\.[0-9]+", text)
+    digits = sum(48 <= byte <= 57 for byte in text)
+    return 7 <= digits <= 15 and not _DATE.match(text) and not _DECIMAL.fullmatch(text)
 
 
 def _whole(data: bytes, start: int, stop: int) -> tuple[int, int]:
@@ -114,7 +113,7 @@ def _whole(data: bytes, start: int, stop: int) -> tuple[int, int]:
     while data[stop - 1] in b" .-/(\xc2\xa0":
         stop -= 1
     lone = _LONE.search(data[start:stop])
-    if lone and _digits(data[start : start + lone.start()]) >= 9:
+    if lone and lone.start() >= 11:
         stop = start + lone.start()
     tail = _TAIL.match(data, stop)
     end = tail.end() if tail else stop

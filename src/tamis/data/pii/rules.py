@@ -73,17 +73,13 @@ def email(data: bytes, at: int) -> Span | None:
 
 
 def ipv4(data: bytes, start: int, stop: int) -> list[Span]:
-    """Routed IPv4 addresses in a number candidate; four numbers below 26, or after a word like "version", are a version."""
+    """Routed IPv4 addresses in a number candidate; not networks, nor what is or looks like a version."""
     found = []
     for match in _IPV4.finditer(data, start, min(stop + 2, len(data))):
         address = ipaddress.IPv4Address(match[0].decode())
-        small = all(int(part) < 26 for part in match[0].split(b"."))
-        if (
-            address.is_global
-            and not address.is_multicast
-            and not small
-            and not _VERSION.search(data[max(match.start() - 16, 0) : match.start()])
-        ):
+        parts = list(address.packed)
+        other = max(parts) < 26 or parts[3] == 0 or _VERSION.search(data[max(match.start() - 16, 0) : match.start()])
+        if address.is_global and not address.is_multicast and not other:
             found.append(match.span())
     return found
 
