@@ -22,6 +22,7 @@ from tamis.data.scores.code import CodeQuality
 from tamis.data.scores.fineweb import FineWebQuality
 from tamis.data.scores.gopher import GopherQuality, GopherRepetition
 from tamis.data.scores.language import Language
+from tamis.data.scores.roots import RootsQuality
 
 KERNELS: list[Score] = [
     GopherQuality(),
@@ -32,6 +33,8 @@ KERNELS: list[Score] = [
     FineWebQuality(),
     FineWebQuality(short_line=3),
     CodeQuality(),
+    RootsQuality(("the", "Straße", "one two", "in a row"), ("abc", "abcdefgh abcdefgh"), pairs=True),
+    RootsQuality(character_ngram=3, word_ngram=1),
 ]
 SCORES = [*KERNELS, Language(), Language(characters=7)]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 
-from tamis.kernels.unicode import ALPHANUMERIC, LETTER, SPACE, STOP, flags, is_stop
+from tamis.kernels.unicode import ALPHANUMERIC, LETTER, MARK, SPACE, STOP, flags, is_stop
 
 EVERY = list(map(chr, range(0x110000)))
 
@@ -14,6 +16,10 @@ def test_white_space_and_letters_are_those_of_str() -> None:
     assert [chr(i) for i in np.flatnonzero(table & SPACE)] == [c for c in EVERY if c.isspace()]
     assert np.array_equal((table & LETTER) != 0, np.fromiter(map(str.isalpha, EVERY), bool, len(EVERY)))
     assert np.array_equal((table & ALPHANUMERIC) != 0, np.fromiter(map(str.isalnum, EVERY), bool, len(EVERY)))
+
+
+def test_marks() -> None:
+    assert np.array_equal((flags() & MARK) != 0, np.array([unicodedata.category(c)[0] == "M" for c in EVERY]))
 
 
 def test_split_and_strip_cut_where_isspace_does() -> None:

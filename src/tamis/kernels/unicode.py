@@ -17,10 +17,12 @@ SPACE = 1  # str.isspace: where str.split and str.strip cut
 LETTER = 2  # str.isalpha
 STOP = 4  # ends a sentence: is_stop
 ALPHANUMERIC = 8  # str.isalnum
+MARK = 16  # category M: written on the letter before it
 
 _CODE_POINTS = 0x110000
 _LETTERS = 0x40000  # Unicode assigns no letter, number or space above plane 3,
-_PUNCTUATION = 0x20000  # and no punctuation above plane 1: a test holds the running Python to both
+_PUNCTUATION = 0x20000  # no punctuation above plane 1,
+_SELECTORS = range(0xE0100, 0xE01F0)  # and no mark but these above plane 1: a test holds the running Python to all three
 _STOP_NAME = re.compile(r"\b(FULL STOP|QUESTION MARK|EXCLAMATION MARK|INTERROBANG|(DOUBLE )?(DANDA|SHAD))\b")
 _NOT_STOP_NAME = re.compile(r"\b(INVERTED|INITIAL)\b")
 
@@ -44,5 +46,8 @@ def flags() -> npt.NDArray[np.uint8]:
     for point in range(_PUNCTUATION):
         if is_stop(characters[point]):
             table[point] |= STOP
+        if unicodedata.category(characters[point])[0] == "M":
+            table[point] |= MARK
+    table[_SELECTORS.start : _SELECTORS.stop] |= MARK
     table.setflags(write=False)
     return table
