@@ -255,7 +255,10 @@ def _mixed(table: Table, explained: Explained, scores: Scores) -> list[Finding]:
         if number not in shared:
             for row in np.flatnonzero(explained.which == number):
                 should = explained.main.apply(scores)[row]
-                text = f"printed {explained.values[row]:.9g} is {formula.name}; the column is {explained.main.name}, {should:.6g}"
+                same = np.flatnonzero((explained.values == explained.values[row]) & (np.arange(table.rows) != row))
+                other = f" (and the number of line {table.lines[same[0]]})" if len(same) == 1 else ""
+                text = f"printed {explained.values[row]:.9g} is {formula.name}{other}"
+                text += f"; the column is {explained.main.name}, {should:.6g}"
                 out.append(Finding("formula", (int(row),), explained.column, text, "certain"))
     return out
 

@@ -216,7 +216,7 @@ class _Row:
             if old.isdigit():
                 for new in "0123456789":
                     other = text[:place] + new + text[place + 1 :]
-                    if new != old and abs(float(other.strip("*%")) - should) <= room:
+                    if new != old and abs(self.table.number(other) - should) <= room:
                         return f"one digit differs: {text} should be {other}"
         return ""
 

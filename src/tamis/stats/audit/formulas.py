@@ -131,7 +131,9 @@ def explain(
             if unlisted is None:
                 break
             groups = [formula.members for formula in pool]
-            recovered = recover(scores, values, halves, left & unlisted, groups, used[0][0] if used else None)
+            recovered = recover(
+                scores, values, halves, left & unlisted, groups, used[0][0] if used else None, 100.0 if per_cent else 1.0
+            )
             if recovered is None:
                 break
             best = recovered, left & _agrees(recovered, scores, values, halves)
@@ -160,8 +162,16 @@ def recover(
     rows: NDArray[np.bool_],
     groups: Sequence[NDArray[np.bool_]],
     near: Formula | None,
+    scale: float = 1.0,
 ) -> Formula | None:
-    """The linear formula that most of `rows` share exactly, over the smallest group of tasks that has one; None if none does."""
+    """The linear formula that most of `rows` share exactly, over the smallest group of tasks that has one; None if none does.
+
+    A column may also be one task, times `scale` (100 if it is in per cent and the tasks are not).
+    """
+    for task, name in enumerate(scores.names):
+        alone = Formula(f"the task {name}", np.eye(len(scores.names))[task] * scale, 0.0)
+        if (rows & _agrees(alone, scores, values, halves)).sum() >= max(SHARED, 0.5 * rows.sum()):
+            return alone
     tried: list[NDArray[np.bool_]] = []
     present = np.isfinite(scores.values[rows]).mean(axis=0) >= 0.9 if rows.any() else np.zeros(len(scores.names), dtype=np.bool_)
     for held in [*sorted(groups, key=lambda g: int(g.sum())), present]:
@@ -234,8 +244,6 @@ def _describe(names: Sequence[str], weights: Floats, near: Formula | None) -> st
     """In words: a mean of centred scores if the weights are those of one, told by its difference from `near`."""
     held = np.flatnonzero(weights)
     size = len(held)
-    if size == 1 and abs(weights[held[0]] - 1) < 1e-6:
-        return f"the task {names[held[0]]}"
     baselines = 1 - 1 / (size * weights[held]) if (weights[held] > 0).all() else np.full(size, -1.0)
     if not ((baselines > -0.005) & (baselines < 0.995)).all():
         return f"a formula recovered from the numbers, over {size} tasks"

@@ -44,7 +44,7 @@ class Table:
     def numbers(self, column: str) -> Floats:
         """The column as numbers (rows,), NaN where a cell is missing or not a finite number; a per cent sign is dropped."""
         if column not in self._numbers:
-            self._numbers[column] = np.array([self._number(cell) for cell in self.cells[column]])
+            self._numbers[column] = np.array([self.number(cell) for cell in self.cells[column]])
         return self._numbers[column]
 
     def halves(self, column: str) -> Floats:
@@ -106,7 +106,8 @@ class Table:
         }
         return Table(self.name, self.cells | more, self.lines, self.decimal_comma)
 
-    def _number(self, cell: str) -> float:
+    def number(self, cell: str) -> float:
+        """One printed cell as a number, NaN where it is none."""
         text = _plain(cell)
         if self.decimal_comma and re.fullmatch(r"[+-]?\d*,\d+", text):
             text = text.replace(",", ".")
