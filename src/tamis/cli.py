@@ -158,6 +158,28 @@ def eval_(
 
 
 @app.command()
+def fit(
+    csv: Annotated[Path, typer.Argument(help="A table of training runs, one a row.")],
+    at: Annotated[str | None, typer.Option("--at", help='The target: "7B,1T" (parameters, tokens) or "C=1e23".')] = None,
+    parameters: Annotated[str | None, typer.Option("--parameters", help="The column of parameters.")] = None,
+    tokens: Annotated[str | None, typer.Option("--tokens", help="The column of tokens seen.")] = None,
+    compute: Annotated[str | None, typer.Option("--compute", help="The column of compute (FLOPs).")] = None,
+    loss: Annotated[str | None, typer.Option("--loss", help="The column of the loss.")] = None,
+    arm: Annotated[str | None, typer.Option("--arm", help="The column that names the training set.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="COLUMN=VALUE: use only these rows; repeat for more.")
+    ] = None,
+    noise: Annotated[float | None, typer.Option("--noise", min=0, help="Noise of one run, as a share of its loss.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Also write a page to this file.")] = None,
+) -> None:
+    """Fit a scaling law to runs, with intervals, and say what it predicts."""
+    from tamis.fit import fit_file
+
+    columns = {"N": parameters, "D": tokens, "C": compute, "loss": loss, "arm": arm}
+    _finish(fit_file(csv, at, columns, tuple(where or ()), noise, report))
+
+
+@app.command()
 def audit(
     csv: Annotated[Path, typer.Argument(help="A table of results, one row per evaluation.")],
     tasks: Annotated[Path | None, typer.Option("--tasks", help="A table of the tasks: items, baselines, membership.")] = None,

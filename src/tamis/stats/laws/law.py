@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tamis.core.errors import TamisError, UsageError
-from tamis.stats.laws.solve import STARTS, Floats, grid, huber, polish, search
+from tamis.stats.laws.solve import STARTS, Floats, grid, huber, polish, reweighted, search
 
 Objective = Literal["least squares", "huber"]
 Resample = Literal["parametric", "pairs"]
@@ -147,15 +147,16 @@ class Law:
         target = np.log(rows) if self.logarithmic else rows - self.offset()
         log = search(columns, target, relative, self._free, grid(self._bounds, starts))
         found, exponents = polish(columns, target, relative, self._free, self._bounds, log)
-        out = np.concatenate([found, exponents], axis=1)
+        one = np.ndim(y) == 1 and np.ndim(weights) == 1
         if objective == "huber":
-            out = np.stack([self._huber(columns, *row) for row in zip(rows, weight, out, strict=True)])
-        return out if np.ndim(y) > 1 or np.ndim(weights) > 1 else out[0]
-
-    def _huber(self, columns: Any, y: Floats, weights: Floats, start: Floats) -> Floats:
-        if self.offset() or self.logarithmic:
-            raise UsageError(f"{type(self).__name__} is fitted by least squares only")
-        return huber(columns, y, weights, self._free, self._bounds, start, DELTA)[0]
+            if self.offset() or self.logarithmic:
+                raise UsageError(f"{type(self).__name__} is fitted by least squares only")
+            if one:
+                start = np.concatenate([found[0], exponents[0]])
+                return huber(columns, rows[0], weight[0], self._free, self._bounds, start, DELTA)[0]
+            found, exponents = reweighted(columns, rows, weight, self._free, self._bounds, np.log(exponents), DELTA)
+        out = np.concatenate([found, exponents], axis=1)
+        return out[0] if one else out
 
 
 @dataclass(frozen=True, eq=False)
