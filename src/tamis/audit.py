@@ -72,7 +72,7 @@ def report(result: Audit, moved: list[Transfer]) -> list[str]:
     }
     count = int(result.distinct.sum())
     out = [f"{table.name}: {table.rows} rows ({count} of them count in comparisons), {len(result.scores.names)} tasks"]
-    out += [f"read as: {'; '.join(f'{what} {column}' for what, column in read.items() if column)}"]
+    out += [f"read as: {'; '.join(f'{what} {column}' for what, column in read.items() if column) or 'no usual column'}"]
     for each in result.explained:
         fits, known = int((each.which == 0).sum()), int((each.which >= -1).sum())
         out.append(f"{each.column} is {each.main.name}: {fits} of {known} rows fit, {known - fits} do not")

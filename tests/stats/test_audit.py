@@ -184,3 +184,17 @@ def test_missing_columns_are_named() -> None:
         read_tasks(table)
     with pytest.raises(UsageError, match="both have dataset = d"):
         table.joined(parse("dataset,x\nd1,1\nd1,2\n", "o.csv"), "dataset")
+
+
+def test_without_a_tasks_file_the_published_subset_of_tasks_is_recovered(real_data: Path) -> None:
+    """The over-training testbed prints averages over 17 and 46 of its columns; a wrong digit in one is found by them alone."""
+    table = parse((real_data / "published" / "scaling_testbed.csv").read_text(encoding="utf-8"), "testbed")
+    found = audit(table)
+    names = {each.column: each.main.name for each in found.explained}
+    assert names["err_avg17"] == "the plain mean of 17 tasks, recovered from the numbers"
+    assert names["err_avg46"] == "the plain mean of 46 tasks, recovered from the numbers"
+    assert found.damage == ()
+    cell = table.cells["err_coqa"][50]
+    wrong = cell[:3] + str((int(cell[3]) + 4) % 10) + cell[4:]
+    damage = audit(table.replaced(50, "err_coqa", wrong)).damage
+    assert len(damage) == 1 and damage[0].rows == (50,) and damage[0].column in ("err_coqa", None)

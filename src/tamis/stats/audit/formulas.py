@@ -254,7 +254,8 @@ def _describe(names: Sequence[str], weights: Floats, near: Formula | None) -> st
             names[t]: told[names[t]] for t, b, old in zip(held.tolist(), baselines, before, strict=True) if abs(b - old) > 5e-4
         }
         return f"an unlisted formula, {near.name} but with baselines {', '.join(told.values())} (per cent)"
-    return f"a mean of {size} centred tasks, recovered from the numbers"
+    kind = "the plain mean" if np.abs(baselines).max() < 5e-3 else "a mean of centred scores"
+    return f"{kind} of {size} tasks, recovered from the numbers"
 
 
 def _scale(formula: Formula, size: int) -> float:
