@@ -178,3 +178,23 @@ def test_stored_responses(real_data: Path) -> None:
         assert round(count[f"{source} rule"] / count[source], 3) == round(count[f"{source} flag"] / count[source], 3)
     for model, rate in (("gpt-4-0125-preview", 0.852), ("gpt-4-turbo-2024-04-09", 0.472), ("gpt-4o-2024-05-13", 0.200)):
         assert abs(sum(symbolic[model]) / len(symbolic[model]) - rate) <= 0.02
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Answer: " + "(" * 100_000,
+        "answer: " * 50_000,
+        " \n" * 200_000 + "7",
+        "### Answer: " + "\\boxed{" * 300,
+        "M+" * 100_000,
+        "### Problem: a" + "\n" * 100_000,
+    ],
+    ids=lambda t: t[:14].strip(),
+)
+def test_hostile_replies_take_no_time(text: str) -> None:
+    import time
+
+    start = time.process_time()
+    parse_answer(text)
+    assert time.process_time() - start < 2

@@ -87,13 +87,15 @@ def answer(summary: dict[str, Any]) -> str:
     broken = [g for g in groups if g["breakdown"]]
     swings = [g for g in groups if g["verdict"] == "fluctuating"]
     if broken:
-        worst = max(broken, key=lambda g: (g["score"], g["name"]))
+        worst = max(broken, key=lambda g: (g["verdict"] == "fluctuating", g["score"], g["name"]))
         rates = [v["mean"] for v in worst["variations"]]
-        return (
-            f"{model} breaks down on {len(broken)} of {_families(len(groups))}: on {worst['name']} its rate lies between "
-            f"{min(rates):.2f} and {max(rates):.2f} over variations that should not matter, while it gets "
-            f"{worst['control_mean']:.2f} of the controls right."
+        swing = (
+            f"its rate lies between {min(rates):.2f} and {max(rates):.2f} over variations that should not matter"
+            if worst["verdict"] == "fluctuating"
+            else f"it is right in only {worst['mean']:.2f}"
         )
+        controls = f"while it gets {worst['control_mean']:.2f} of the controls right"
+        return f"{model} breaks down on {len(broken)} of {_families(len(groups))}: on {worst['name']} {swing}, {controls}."
     if swings and all(g["control_mean"] is None for g in swings):
         rates = [v["mean"] for v in swings[0]["variations"]]
         return (

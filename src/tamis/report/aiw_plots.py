@@ -19,7 +19,7 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 def overview(groups: Sequence[dict[str, Any]], wide: bool = True) -> Drawing:
     """A row for every family: its variations, their swing, the mean of its controls, the verdict."""
     width = WIDE if wide else SMALL
-    row, top = 62.0, 40.0
+    row, top = 66.0, 36.0
     left, right = 14.0, width - 14.0
     caption = "Each dot is one variation of a problem; the bar spans them. The diamond is the mean of the controls."
     name = "overview" if wide else "overview-narrow"
@@ -34,15 +34,15 @@ def overview(groups: Sequence[dict[str, Any]], wide: bool = True) -> Drawing:
     canvas.text(left + 128, 14, "mean of controls", "soft")
     bottom = top + row * len(groups)
     for tick in TICKS:
-        canvas.line([x(tick), x(tick)], [top + 24, bottom], "line", 0.8)
+        canvas.line([x(tick), x(tick)], [top + 22, bottom], "line", 0.8)
         align = "left" if tick == 0 else "right" if tick == 1 else "center"
         canvas.text(x(tick), bottom + 14, words.plain(tick), "soft", align)
     for place, g in enumerate(groups):
-        y = top + row * place + 42
+        y = top + row * place + 38
         verdict = g["verdict"] + (" · breakdown" if g["breakdown"] else "")
-        canvas.rect(left, y - 40, right - left, 21, "paper")
-        canvas.text(left, y - 30, fit(g["name"], right - left - text_width(verdict) - 24), bold=True)
-        canvas.text(right, y - 30, verdict, CONTROL if g["breakdown"] else "soft", "right", bold=bool(g["breakdown"]))
+        canvas.rect(left, y - 36, right - left, 20, "paper")
+        canvas.text(left, y - 26, fit(g["name"], right - left - text_width(verdict) - 24), bold=True)
+        canvas.text(right, y - 26, verdict, CONTROL if g["breakdown"] else "soft", "right", bold=bool(g["breakdown"]))
         rates = [v["mean"] for v in g["variations"]]
         low, high = min(rates), max(rates)
         tip = f"{g['name']}: {low:.2f} to {high:.2f}, mean {g['mean']:.2f}"
@@ -50,7 +50,7 @@ def overview(groups: Sequence[dict[str, Any]], wide: bool = True) -> Drawing:
         for v in g["variations"]:
             canvas.mark(canvas.dot(x(v["mean"]), y, MAIN), _tip(f"variation {v['name']} (answer {v['key']})", v))
         if g["control_mean"] is not None:
-            mark = canvas.dot(x(g["control_mean"]), y - 12, CONTROL, "D", hollow=True)
+            mark = canvas.dot(x(g["control_mean"]), y - 11, CONTROL, "D", hollow=True)
             canvas.mark(mark, f"mean of {len(g['controls'])} controls: {g['control_mean']:.2f}")
     return Drawing(name, canvas.title, caption, canvas.svg(), _csv(groups))
 

@@ -20,6 +20,8 @@ ANSWERED, REFUSED, TRUNCATED, UNPARSED = "answered", "refused", "truncated", "un
 CORRECT, WRONG = "correct", "wrong"
 STATUSES = (CORRECT, WRONG, REFUSED, TRUNCATED, UNPARSED)
 SHORT = 80  # characters: a reply without any marker is read as a value only if it is no longer
+LOOKED_AT = 2000  # characters of an answer that are looked at
+AT_END = 60_000  # characters of a reply, from its end, in which an answer is looked for
 LONG = 400  # characters: a longer reply without an answer that stops in mid sentence was cut
 
 
@@ -46,8 +48,8 @@ _OUTPUT = re.compile(r"<(output|answer)>(.*?)(?:</\1>|\Z)", re.I | re.S)
 _INSTRUCTION = re.compile(
     r"(?:following\s+(?:form|format)|format)[^:\n]{0,60}:\s*[\"“'`]+\s*#+\s*answer:[^\"”'`\n]{0,40}[\"”'`]+\.?", re.I
 )
-_NEXT_HEADING = re.compile(r"\s(?:#+|\+{3,})\s*\S|\n\s*(?:problem|question|exercise)\s*\d*\s*:", re.I)
-_ECHO = re.compile(r"\s*#*\s*(?:problem|question)\s*:.*?(?=#*\s*answer\s*:)", re.I | re.S)
+_NEXT_HEADING = re.compile(r"\s(?:#+|\+{3,})\s*\S|\n\s{0,9}(?:problem|question|exercise)\s*\d*\s*:", re.I)
+_ECHO = re.compile(r"#*\s*(?:problem|question)\s*:.*?(?=#*\s*answer\s*:)", re.I | re.S)
 _HEADING = re.compile(r"#{1,6}[ \t]*[*_]*[ \t]*(?:the[ \t]+)?(?:final[ \t]+)?answer\b[ \t]*[*_]*[ \t]*[:：]?[*_]*", re.I)
 _LABEL = re.compile(
     r"\banswer[*_]*\s*[:：][*_]*|\banswer\b(?:\s+to\s+[^.\n]{1,100}?)?[*_]*\s+(?:is|would\s+be|should\s+be|must\s+be|remains)\b"
@@ -68,16 +70,14 @@ _REFUSAL = re.compile(
 )
 _NUMBER = r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])"
 _HEDGE = re.compile(
-    r"\beither\b|\bbetween\s+-?\d+\s+and\s+-?\d+|(?<![\d+\-*/=.]\s)(?<![\w.])\d+\s*(?:\bor\b|\bto\b|/|(?<!\s)[-–—~](?!\s))\s*\d+(?![\w])(?!\s*=)"
-    r"|\bor\s+(?:possibly|maybe|perhaps)\b|\bdepend(?:s|ing)\s+on\b",
+    r"\beither\b|\bbetween\s+-?\d+\s+and\s+-?\d+|\bor\s+(?:possibly|maybe|perhaps)\b|\bdepend(?:s|ing)\s+on\b"
+    r"|(?<![\d+\-*/=.]\s)(?<![\w.])\d+,?\s*(?:\bor\b|\bto\b|/|(?<!\s)[-–—~](?!\s))\s*\d+(?![\w])(?!\s*=)",
     re.I,
 )
 _LETTER = r"[B-HJ-Zb-hj-z]"  # "a", "A" and "I" are words
 _FACTOR = rf"(?:\d+(?:\.\d+)?\s*\*?\s*{_LETTER}?|{_LETTER}(?:\s*\^\s*\d)?)"
 _EXPRESSION = re.compile(
-    rf"(?<![\w.'’])[(\[]*-?\s*[(]*{_FACTOR}\)*(?:\s*(?:[-+*/]|)\s*[(]*{_FACTOR}\)*)*\)*[)\]]*(?![\w'’])".replace(
-        "(?:[-+*/]|)", "[-+*/]"
-    )
+    rf"(?<![\w.'’(\[])[(\[]{{0,3}}-?\s*\({{0,3}}{_FACTOR}\){{0,3}}(?:\s*[-+*/]\s*\({{0,3}}{_FACTOR}\){{0,3}}){{0,20}}[)\]]{{0,3}}(?![\w'’])"
 )
 _VERB = re.compile(r"\b(?:has|have|had|is|are|be|equals?|gives?|makes?|totals?|with)\b|=|:|≈|→", re.I)
 
@@ -91,7 +91,7 @@ def parse_answer(text: str, prompt: str = "", finish: str = "") -> Answer:
     shown, cut = _answer_part(_without_echo(text, prompt))
     if cut:
         return Answer(None, TRUNCATED, shown[-SHORT:].strip())
-    for span in _spans(shown):
+    for span in _spans(shown[-AT_END:]):
         found = _read(span)
         if found is not None:
             return found
@@ -119,7 +119,7 @@ def _folded(value: Polynomial) -> object:
 
 def _without_echo(text: str, prompt: str) -> str:
     """The reply without a prompt that it repeats, and without problems that a base model goes on to invent."""
-    text = text.lstrip("\ufeff")
+    text = text.lstrip("\ufeff").strip()
     wanted = prompt.split()
     completes = prompt.rstrip().lower().endswith("answer:")
     if wanted and text.split()[: len(wanted)] == wanted:
@@ -156,7 +156,9 @@ def _spans(text: str) -> list[str]:
     spans = [text[m.end() : end] for m, end in zip(headings, ends, strict=False)]
     spans = [s for s in spans if s.strip(" \n\t*_#:.\"'`")][-1:]
     spans += [m[0] for m in _BOXED.finditer(text)][-1:]
-    spans += [text[m.end() :] for m in _LABEL.finditer(text) if text[m.end() :].strip(" \n\t*_#:.\"'`")][-1:]
+    labels = [m.end() for m in _LABEL.finditer(text) if text[m.end() :].strip(" \n\t*_#:.\"'`")]
+    if labels and (len(text) - labels[-1] <= LONG or not _stops_short(text)):  # else it is a thought on the way, and was cut
+        spans.append(text[labels[-1] :])
     if len(text.strip()) <= SHORT:
         spans.append(text)
     return spans
@@ -177,7 +179,7 @@ def _read(span: str) -> Answer | None:
     """The value of a span that begins where an answer should; None if the span says nothing of the kind."""
     if boxed := list(_BOXED.finditer(span)):
         span = boxed[-1][1] if not span.strip().startswith("\\boxed") else boxed[0][1]
-    line = _first_line(_plain(span))
+    line = _first_line(_plain(span[:LOOKED_AT]))
     line = (
         re.sub(r"^[\s:>\-–—•#.,]*(?=[A-Za-z(\[\d])|^[\s:>•#.,]+", "", line) if not re.match(r"\s*-\s*\d", line) else line.strip()
     )
@@ -215,6 +217,7 @@ _WORDS = re.compile(rf"\b(?:{'|'.join(NUMBERS)})\b", re.I)
 
 def _value(line: str) -> Value | None:
     """The one value that a line states, or None: nothing there, or several without saying which."""
+    line = re.split(r",?\s*\(?\bwhere\b", line, maxsplit=1)[0] or line
     outside = re.sub(r"(?<=\w)\s*\([^()]*\)(?=\s*(?:[A-Za-z.,;!]|$))", " ", line) if re.match(r"\s*[\w-]", line) else line
     if _HEDGE.search(outside):
         return None
