@@ -37,6 +37,7 @@ class Task(Protocol):
     @property
     def memory(self) -> int: ...
 
+    def prepare(self) -> None: ...
     def extract(self, text: str, /) -> str: ...
 
 
@@ -219,4 +220,5 @@ def _prepared(source: IO[bytes]) -> Any:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError, OSError):  # macOS refuses
         resource.setrlimit(resource.RLIMIT_AS, (task.memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    task.prepare()
     return task
