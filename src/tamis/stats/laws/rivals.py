@@ -23,9 +23,9 @@ PAIRINGS = 10
 
 @dataclass(frozen=True)
 class Rivalry:
-    """B against A at a target. `difference`: B - A there; `wins`: probability that B is lower; `crosses`: that the curves
-    swap rank between the largest measured point and the target; `equivalent`: that they lie within `delta` (None without
-    one)."""
+    """B against A at a target. `difference`: B - A there, its median under the prior; `wins`: probability that B is lower;
+    `crosses`: that the curves swap rank between the largest measured point and the target; `equivalent`: that they lie within
+    `delta` (None without one)."""
 
     difference: Prediction
     wins: float
@@ -49,10 +49,9 @@ def rival(a: Fit, b: Fit, delta: float | None = None, level: float = LEVEL, prio
     places = (np.arange(len(weight)) + 0.5) / len(weight)
     chosen = np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), places), len(weight) - 1)
     difference = (second - first)[chosen]
-    point = b.law.evaluate(b.point, at)[1] - a.law.evaluate(a.point, at)[1]
-    low, high = np.quantile(difference[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    low, middle, high = np.quantile(difference[:, 1], [(1 - level) / 2, 0.5, (1 + level) / 2])
     return Rivalry(
-        Prediction(float(point), float(low), float(high), level),
+        Prediction(float(middle), float(low), float(high), level),
         _share(difference[:, 1] < 0),
         _share(np.sign(difference[:, 0]) != np.sign(difference[:, 1])),
         delta,
