@@ -22,11 +22,19 @@ AT, NUMBER, ADDRESS, ACCOUNT, TOKEN, ASSIGNMENT = range(6)
 GAP = 4  # bytes of separators between two digits of one number
 DIGITS = 7  # of the shortest number looked at
 SEPARATORS = b" ().+/-\xc2\xa0"  # the last two bytes are the no-break space
-_WORD, _DIGIT, _UPPER, _HEX, _SEPARATOR, _HEAD, _SIGN = (1 << i for i in range(7))
+_WORD, _DIGIT, _UPPER, _HEX, _SEPARATOR, _SIGN = (1 << i for i in range(6))
 
 
-def byte_classes(heads: bytes) -> Any:
-    """One byte of flags per byte value; `heads` are the first bytes of the known beginnings."""
+def beginnings(heads: tuple[bytes, ...]) -> Any:
+    """Whether two bytes, the first times 256 plus the second, begin one of `heads`: bool (65536,)."""
+    table = np.zeros(65536, np.bool_)
+    for head in heads:
+        table[head[0] * 256 + head[1]] = True
+    return table
+
+
+def byte_classes() -> Any:
+    """One byte of flags per byte value."""
     table = np.zeros(256, np.uint8)
     for value in range(128):
         character = chr(value)
@@ -37,8 +45,6 @@ def byte_classes(heads: bytes) -> Any:
         table[value] |= _SIGN * (character in "@:=")
     for value in SEPARATORS:
         table[value] |= _SEPARATOR
-    for value in heads:
-        table[value] |= _HEAD
     return table
 
 
@@ -60,13 +66,17 @@ def _number(data: Any, table: Any, start: int, end: int) -> tuple[int, int, int]
 
 
 @njit
-def _starts_with(data: Any, i: int, end: int, word: Any) -> bool:
-    if i + len(word) > end:
-        return False
-    k = 0
-    while k < len(word) and data[i + k] == word[k]:
-        k += 1
-    return k == len(word)
+def _is_token(data: Any, i: int, end: int, heads: Any, places: Any) -> bool:
+    """Whether one of the known beginnings stands at byte `i`."""
+    for h in range(len(places) - 1):
+        size = places[h + 1] - places[h]
+        if i + size <= end:
+            k = 0
+            while k < size and data[i + k] == heads[places[h] + k]:
+                k += 1
+            if k == size:
+                return True
+    return False
 
 
 @njit
@@ -77,8 +87,11 @@ def _is_address(data: Any, table: Any, i: int, end: int) -> bool:
 
 
 @njit
-def _is_account(data: Any, table: Any, i: int, end: int) -> bool:
-    return i + 4 <= end and table[data[i + 1]] & _UPPER != 0 and table[data[i + 2]] & table[data[i + 3]] & _DIGIT != 0
+def _is_account(data: Any, table: Any, begin: int, i: int, end: int) -> bool:
+    """Whether the digit at `i` is the first of two after the capitals at `i - 2` and `i - 1`, where no word goes on."""
+    if i - 2 < begin or i + 1 >= end or not table[data[i - 2]] & _UPPER or not table[data[i + 1]] & _DIGIT:
+        return False
+    return i - 3 < begin or not table[data[i - 3]] & _WORD
 
 
 @njit
@@ -102,46 +115,58 @@ def _names_secret(data: Any, begin: int, i: int, words: Any, places: Any) -> boo
     return False
 
 
-@njit
-def candidates(data: Any, offsets: Any, table: Any, heads: Any, head_places: Any, words: Any, word_places: Any) -> Any:
+def candidates(
+    data: Any, offsets: Any, table: Any, pairs: Any, heads: Any, head_places: Any, words: Any, word_places: Any
+) -> Any:
     """All candidates of all texts as rows (text, class, start, stop); only a NUMBER has a `stop` of its own."""
-    found = np.empty((256, 4), np.int64)
+    rows = np.empty((64 + len(data) // 256, 4), np.int64)
+    while True:
+        count = _write(data, offsets, table, pairs, heads, head_places, words, word_places, rows)
+        if count <= len(rows):
+            return rows[:count]
+        rows = np.empty((count, 4), np.int64)
+
+
+@njit
+def _put(rows: Any, count: int, text: int, kind: int, start: int, stop: int) -> int:
+    """Write a row if there is room; return the number of rows so far."""
+    if count < len(rows):
+        rows[count, 0], rows[count, 1], rows[count, 2], rows[count, 3] = text, kind, start, stop
+    return count + 1
+
+
+@njit
+def _write(
+    data: Any, offsets: Any, table: Any, pairs: Any, heads: Any, head_places: Any, words: Any, word_places: Any, rows: Any
+) -> int:
+    """Write the candidates to `rows` as far as there is room; return how many there are.
+
+    The array is not made here: a variable array costs a locked instruction in every turn of the loop.
+    """
     count = 0
     for text in range(len(offsets) - 1):
         begin, end = offsets[text], offsets[text + 1]
         beyond = begin  # end of the last number
         for i in range(begin, end):
             flags = table[data[i]]
-            if not flags & (_DIGIT | _UPPER | _HEAD | _SIGN):
+            if not (flags & (_DIGIT | _SIGN)) | pairs[256 * data[i] + (data[i + 1] if i + 1 < end else 0)]:
                 continue
-            if count + 4 > len(found):
-                larger = np.empty((2 * len(found), 4), np.int64)
-                larger[:count] = found[:count]
-                found = larger
             before = table[data[i - 1]] if i > begin else np.uint8(0)
-            if flags & _DIGIT and i >= beyond:
-                beyond, digits, dots = _number(data, table, i, end)
-                if digits >= DIGITS or (digits >= 4 and dots >= 3):
-                    found[count] = text, NUMBER, i, beyond
-                    count += 1
-            if flags & _DIGIT and not before & _WORD and _is_address(data, table, i, end):
-                found[count] = text, ADDRESS, i, i
-                count += 1
-            if flags & _UPPER and not before & _WORD and _is_account(data, table, i, end):
-                found[count] = text, ACCOUNT, i, i
-                count += 1
-            if flags & _HEAD and not before & _WORD:
-                for h in range(len(head_places) - 1):
-                    if _starts_with(data, i, end, heads[head_places[h] : head_places[h + 1]]):
-                        found[count] = text, TOKEN, i, i
-                        count += 1
-                        break
-            if flags & _SIGN:
-                if data[i] == 64:
-                    if before & _WORD and i + 1 < end and table[data[i + 1]] & _WORD:
-                        found[count] = text, AT, i, i
-                        count += 1
-                elif _names_secret(data, begin, i, words, word_places):
-                    found[count] = text, ASSIGNMENT, i, i
-                    count += 1
-    return found[:count]
+            if flags & _DIGIT:
+                if i >= beyond:
+                    beyond, digits, dots = _number(data, table, i, end)
+                    if digits >= DIGITS or (digits >= 4 and dots >= 3):
+                        count = _put(rows, count, text, NUMBER, i, beyond)
+                if not before & _WORD and _is_address(data, table, i, end):
+                    count = _put(rows, count, text, ADDRESS, i, i)
+                if before & _UPPER and _is_account(data, table, begin, i, end):
+                    count = _put(rows, count, text, ACCOUNT, i - 2, i - 2)
+            elif data[i] == 64:
+                if before & _WORD and i + 1 < end and table[data[i + 1]] & _WORD:
+                    count = _put(rows, count, text, AT, i, i)
+            elif flags & _SIGN:
+                if _names_secret(data, begin, i, words, word_places):
+                    count = _put(rows, count, text, ASSIGNMENT, i, i)
+            elif not before & _WORD and _is_token(data, i, end, heads, head_places):
+                count = _put(rows, count, text, TOKEN, i, i)
+    return count

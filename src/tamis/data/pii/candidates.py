@@ -35,7 +35,7 @@ class Candidate(NamedTuple):
 def numbers(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[Candidate]:
     """The numbers long enough to be looked at."""
     for match in NUMBER.finditer(data, start, len(data) if stop is None else stop):
-        digits = sum(48 <= byte <= 57 for byte in match[0])
+        digits = len(match[0]) - len(match[0].translate(None, b"0123456789"))
         if digits >= kernel.DIGITS or (digits >= 4 and len(_FOUR_PARTS.findall(match[0])) >= 3):
             yield Candidate(kernel.NUMBER, *match.span())
 
@@ -53,7 +53,7 @@ def candidates(data: bytes) -> list[Candidate]:
 @cache
 def _tables() -> tuple[Any, ...]:
     heads, names = (buffers(pa.array([w.decode() for w in words], pa.large_string())) for words in (HEADS, NAMES))
-    return (kernel.byte_classes(bytes({head[0] for head in HEADS})), *heads, *names)
+    return (kernel.byte_classes(), kernel.beginnings(HEADS), *heads, *names)
 
 
 def scan(texts: Buffers) -> dict[int, list[Candidate]]:

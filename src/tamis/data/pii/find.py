@@ -7,7 +7,7 @@ looks across a bracket. Places are bytes of the UTF-8 text. Invariant: `find_bat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -53,7 +53,13 @@ def examine(data: bytes, places: Sequence[Candidate]) -> list[Found]:
             size = stop - start
             blanked[start:stop] = b"[" + (b"[" * size + MARKS[kind].encode())[1 - size :]
         found += new
+        places = [part for place in places for part in _left(bytes(blanked), place)]
     return sorted(found)
+
+
+def _left(data: bytes, place: Candidate) -> Iterable[Candidate]:
+    """What blanking left of a candidate: of a number, the numbers in its place."""
+    return numbers(data, place.start, place.stop) if place.kind == kernel.NUMBER else (place,)
 
 
 def _once(data: bytes, places: Sequence[Candidate]) -> list[Found]:
@@ -70,10 +76,9 @@ def _look(data: bytes, place: Candidate) -> Iterator[Found]:
     one: tuple[int, int] | None = None
     match place.kind:
         case kernel.NUMBER:
-            for number in numbers(data, place.start, place.stop):
-                yield from (Found(*span, "card") for span in rules.cards(data, number.start, number.stop))
-                yield from (Found(*span, "ip") for span in rules.ipv4(data, number.start, number.stop))
-                yield from (Found(*span, "phone") for span in phones(data, number.start, number.stop))
+            yield from (Found(*span, "card") for span in rules.cards(data, place.start, place.stop))
+            yield from (Found(*span, "ip") for span in rules.ipv4(data, place.start, place.stop))
+            yield from (Found(*span, "phone") for span in phones(data, place.start, place.stop))
             return
         case kernel.AT:
             kind, one = "email", rules.email(data, place.start)

@@ -63,7 +63,8 @@ _CUE = re.compile(
     + rb"|PHONE\](?: or | and |, ?| ?/ ?)$"  # after another, as `find` blanks it
 )  # fmt: skip
 _IDENTIFIER = re.compile(
-    rb"(?i)(?<![A-Za-z])(?:isbn(?:[_ -]?1[03])?|issn|pmid|pmc|doi|ids?|ref|reference|order|invoice|serial|patent|account|acct|icq|a/c|code|zip"
+    rb"(?i)(?<![A-Za-z])(?:isbn(?:[_ -]?1[03])?|issn|pmid|pmc|doi|ids?|ref|reference"
+    rb"|order|invoice|serial|patent|account|acct|icq|a/c|code|zip"
     rb"|version|revision|build|ticket|bug|case|part|model|item|sku|rfc|iso|bpo|cve|nct)"
     rb"[^A-Za-z0-9\[\]]{0,6}(?:no|nr|number|#)?[^A-Za-z0-9\[\]]{0,4}$"
 )
@@ -76,20 +77,24 @@ def phones(data: bytes, start: int, stop: int) -> Spans:
     while begin > 0 and start - begin < 2 and data[begin - 1] in b"+(":
         begin -= 1
     before = data[max(begin - _CONTEXT, 0) : begin]
-    announced = _CUE.search(before) is not None
-    identifier = not announced and _IDENTIFIER.search(before) is not None
-    found: Spans = []
-    forms = list(_FORMS.finditer(data, begin, stop + 1))
-    if not forms and not announced and _foreign(data, begin, stop):
-        forms = list(_NATIONAL.finditer(data, begin, stop + 1))
-    for match in forms:
-        if (not identifier or data[match.start()] in b"+(") and _is_phone(match[0]):
-            found.append(_whole(data, match.start(), match.end()))
-    if announced and not found:
-        piece = _PIECES.match(data, begin, stop)
-        if piece and _is_announced(piece[0]):
-            found.append(_whole(data, begin, piece.end()))
-    return found
+    found = [
+        _whole(data, *match.span())
+        for match in _FORMS.finditer(data, begin, stop + 1)
+        if _is_phone(match[0]) and (data[match.start()] in b"+(" or not _identifies(before))
+    ]
+    if found:
+        return found
+    piece = _PIECES.match(data, begin, stop)
+    if piece and _is_announced(piece[0]) and _CUE.search(before):
+        return [_whole(data, begin, piece.end())]
+    if _foreign(data, begin, stop) and not _identifies(before):
+        return [_whole(data, *match.span()) for match in _NATIONAL.finditer(data, begin, stop + 1) if _is_phone(match[0])]
+    return []
+
+
+def _identifies(before: bytes) -> bool:
+    """Whether the words before a number call it an identifier of something else."""
+    return _IDENTIFIER.search(before) is not None and _CUE.search(before) is None
 
 
 def _foreign(data: bytes, start: int, stop: int) -> bool:
