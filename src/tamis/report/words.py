@@ -18,8 +18,8 @@ def count(value: float | None) -> str:
 
 
 def short(value: float) -> str:
-    """A large count in three digits: 333000 → 333 k, 1200000 → 1.2 M."""
-    for unit, name in ((1e12, "\u00a0T"), (1e9, "\u00a0G"), (1e6, "\u00a0M"), (1e3, "\u00a0k")):
+    """A large count in three digits, in the units people use for parameters and tokens: 333 k, 1.2 M, 6.9 B."""
+    for unit, name in ((1e12, "\u00a0T"), (1e9, "\u00a0B"), (1e6, "\u00a0M"), (1e3, "\u00a0k")):
         if abs(value) >= unit * 0.9995:
             return f"{value / unit:.3g}{name}"
     return f"{value:.3g}"
@@ -87,7 +87,7 @@ def size(number_of_bytes: float | None) -> str:
     """Bytes in decimal units: 15.2 MB."""
     if number_of_bytes is None:
         return "–"
-    text = short(number_of_bytes)
+    text = short(number_of_bytes).replace("B", "G")
     return text + ("B" if "\u00a0" in text else "\u00a0B")
 
 
