@@ -30,33 +30,41 @@ def ladder(point: tuple[float, float, float], noise: float, rng: np.random.Gener
     return law.fit({"N": SIZES}, y, replicates=replicates)
 
 
-def study(rng: np.random.Generator, noise: float) -> tuple[float, bool]:
-    """The stated probability that B wins at ten times the largest size, and whether it does."""
+def study(rng: np.random.Generator, noise: float) -> tuple[float, ...]:
+    """Stated probabilities that B wins at ten times the largest size and that the curves cross before; whether they do.
+
+    The planted arms differ by 3.3 % at the target and change by 1.3 % on the way (root mean squares), as published ones do.
+    """
     alpha = rng.uniform(0.2, 0.4)
     a = (rng.uniform(1.5, 2.2), rng.uniform(1, 2) * 1e8**alpha, alpha)
-    b = (a[0] + rng.normal(0, 0.05), a[1] * (1 + rng.normal(0, 0.03)), a[2] * (1 + rng.normal(0, 0.003)))
-    lower = PowerLaw("N").evaluate(np.array([a, b]), {"N": [TARGET]})[:, 0]
-    return rival(ladder(a, noise, rng), ladder(b, noise, rng), N=TARGET).wins, bool(lower[1] < lower[0])
+    b = (a[0] + rng.normal(0, 0.06), a[1] * (1 + rng.normal(0, 0.1)), a[2] * (1 + rng.normal(0, 0.006)))
+    lower = np.diff(PowerLaw("N").evaluate(np.array([a, b]), {"N": [SIZES.max(), TARGET]}), axis=0)[0] < 0
+    stated = rival(ladder(a, noise, rng), ladder(b, noise, rng), N=TARGET)
+    return stated.wins, lower[1], stated.crosses, lower[0] != lower[1]
 
 
-def calibration(count: int, seed: int) -> tuple[float, list[tuple[int, float, float]]]:
-    """Expected calibration error, and per fifth: studies, mean stated probability, share won."""
-    rng = np.random.default_rng(seed)
-    stated, won = np.array([study(rng, NOISES[i % 3]) for i in range(count)]).T
+def fifths(stated: np.ndarray, happened: np.ndarray) -> list[tuple[int, float, float]]:
+    """Per fifth of the stated probabilities: studies, mean stated probability, share that happened."""
     fifth = np.minimum((stated * 5).astype(int), 4)
-    bins = [(int(m.sum()), float(stated[m].mean()), float(won[m].mean())) for k in range(5) if (m := fifth == k).any()]
-    return sum(n * abs(p - w) for n, p, w in bins) / count, bins
+    return [(int(m.sum()), float(stated[m].mean()), float(happened[m].mean())) for k in range(5) if (m := fifth == k).any()]
 
 
-def test_stated_probabilities_of_winning_are_calibrated() -> None:
-    error, bins = calibration(200, seed=11)
-    assert error <= 0.08, bins
+def calibration(count: int, seed: int) -> tuple[list[tuple[int, float, float]], list[tuple[int, float, float]]]:
+    """Of winning and of crossing."""
+    rng = np.random.default_rng(seed)
+    wins, won, crosses, crossed = np.array([study(rng, NOISES[i % 3]) for i in range(count)], float).T
+    return fifths(wins, won), fifths(crosses, crossed)
+
+
+def test_stated_probabilities_of_winning_and_crossing_are_calibrated() -> None:
+    for bins in calibration(200, seed=11):
+        assert sum(n * abs(p - w) for n, p, w in bins) / 200 <= 0.08, bins
 
 
 @pytest.mark.slow
 def test_stated_probabilities_are_calibrated_in_every_fifth() -> None:
-    _, bins = calibration(4000, seed=12)
-    assert len(bins) == 5 and all(abs(p - w) <= 0.05 for _, p, w in bins), bins
+    for bins in calibration(4000, seed=12):
+        assert len(bins) == 5 and all(abs(p - w) <= 0.05 + 1 / n**0.5 for n, p, w in bins), bins
 
 
 def test_crossovers_are_found_when_planted_and_not_when_absent() -> None:

@@ -2,9 +2,9 @@
 
 Everything is counted over pairs of replicates of two independent fits, so it holds what the fits hold of uncertainty: noise of
 runs and its estimate, not a wrong form of the law. Pairs are weighted by a weak prior: arms of one study differ at the target
-by some per cent (`PRIOR`, one standard deviation of the relative difference). Without it noisy ladders are over-confident,
-because most of a large predicted difference is then extrapolated noise. Better means a lower curve (a mean over runs, not one
-lucky run).
+by some per cent (`PRIOR`, one standard deviation of the relative difference), and that difference changes by one or two on the
+way there (`CHANGE`). Without it most of a large predicted difference, and of a predicted crossing, is extrapolated noise. Better
+means a lower curve (a mean over runs, not one lucky run).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tamis.stats.laws.law import LEVEL, Fit, Prediction
 from tamis.stats.laws.solve import Floats
 
 PRIOR = 0.03  # the large runs of Gadre et al. 2024 at one size differ between training sets by 0.2 to 4.0 % of the loss
+CHANGE = 0.013  # root mean square of how that relative difference changed there from one size to one 5 to 17 times as large
 PAIRINGS = 10
 
 
@@ -44,8 +45,9 @@ def rival(a: Fit, b: Fit, delta: float | None = None, level: float = LEVEL, prio
     end = {name: float(min(a.x[name].max(), b.x[name].max())) for name in a.law.inputs}
     at = {name: [end[name], target[name]] for name in a.law.inputs}
     first, second = _pairs(a.curves(at), b.curves(at))
-    relative = 2 * (second[:, 1] - first[:, 1]) / (second[:, 1] + first[:, 1])
-    weight = np.exp(-0.5 * (relative / prior) ** 2) + 1e-12
+    relative = 2 * (second - first) / (second + first)
+    change = relative[:, 1] - relative[:, 0]
+    weight = np.exp(-0.5 * ((relative[:, 1] / prior) ** 2 + (change / CHANGE) ** 2)) + 1e-12
     places = (np.arange(len(weight)) + 0.5) / len(weight)
     chosen = np.minimum(np.searchsorted(np.cumsum(weight) / weight.sum(), places), len(weight) - 1)
     difference = (second - first)[chosen]
