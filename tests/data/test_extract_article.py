@@ -160,6 +160,12 @@ STRANGE = {
 }
 
 
+def test_only_a_page_without_visible_text_is_empty() -> None:
+    assert extract("<p>short</p>") == "short"
+    assert extract(NAV) and extract(FOOTER)
+    assert extract("<div style='display:none'><p>hidden</p></div>") == ""
+
+
 @pytest.mark.parametrize("name", STRANGE)
 def test_strange_pages_are_read_and_twice_the_same(name: str) -> None:
     blocks = blocks_of(STRANGE[name])

@@ -51,7 +51,7 @@ class Mojibake(Edit):
         try:
             fix_encoding = import_module("ftfy").fix_encoding
         except ImportError as error:
-            raise UsageError("Mojibake needs ftfy: pip install 'tamis[text]'") from error
+            raise UsageError("Mojibake needs ftfy: pip install 'tamis[mojibake]'") from error
         while (fixed := str(fix_encoding(text))) != text:
             text = fixed
         return text
