@@ -7,7 +7,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tamis.core.errors import TamisError
 from tamis.core.key import describe
 from tamis.data.dataset import Dataset
 from tamis.data.edit import Drop
@@ -132,7 +131,6 @@ def test_presets_are_rules_that_keep_takes(name: str) -> None:
 def test_keys_hold_what_changes_results() -> None:
     for score in (gopher.GopherQuality(), gopher.GopherRepetition(), c4.C4Quality(), fineweb.FineWebQuality(), C4Lines()):
         assert "unicode" in describe(score)
-    assert "fasttext-predict" in describe(language.Language())["libraries"]
     assert describe(gopher.GopherQuality(stop_words=("und",))) != describe(gopher.GopherQuality())
 
 
@@ -143,15 +141,3 @@ def test_bad_declarations_say_what_is_wrong() -> None:
         gopher.GopherQuality(stop_words=("",))
     with pytest.raises(ValueError, match="characters"):
         language.Language(characters=0)
-    with pytest.raises(ValueError, match="sha256"):
-        language.Language(model="0" * 64)
-
-
-def test_another_model_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(language, "SHA256", "0" * 64)
-    language.model.cache_clear()
-    with pytest.raises(TamisError, match=r"lid\.176\.ftz: sha256 is 8f3472"):
-        language.model()
-    monkeypatch.setattr(language, "DISTRIBUTION", "no-such-distribution")
-    with pytest.raises(TamisError, match="pip install"):
-        language.model()
