@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from tamis.data.score import Score
 from tamis.data.scores.c4 import C4Quality
 from tamis.data.scores.code import CodeQuality
+from tamis.data.scores.dclm import DclmQuality, DclmRepetition
+from tamis.data.scores.dolma import DolmaQuality, DolmaRepetition
 from tamis.data.scores.fineweb import FineWebQuality
 from tamis.data.scores.gopher import GopherQuality, GopherRepetition
 from tamis.data.scores.language import Language
@@ -35,6 +37,11 @@ KERNELS: list[Score] = [
     CodeQuality(),
     RootsQuality(("the", "Straße", "one two", "in a row"), ("abc", "abcdefgh abcdefgh"), pairs=True),
     RootsQuality(character_ngram=3, word_ngram=1),
+    DclmQuality(),
+    DclmQuality(dclm_compat=True),
+    DclmRepetition(),
+    DolmaQuality(),
+    DolmaRepetition(),
 ]
 SCORES = [*KERNELS, Language(), Language(characters=7)]
 
@@ -44,6 +51,7 @@ PIECES = st.sampled_from(
         *"aàЖ語ก😀𝔸#{•-*.…。!?\"')]”’[",
         *("\n\n", "\n \n", "\r\n", "...", "....", "[1]", "[]", "[12345", "[edit]", "[citation needed]", "“so.”"),
         *("the ", "with ", "JavaScript", "LOREM ipsum", "Terms of Use", "use of cookies", "lorem\nipsum"),
+        *(". . .", "don't ", "3.14", "10:30", "a:b", "1,000 ", "THE ", "\u0301", "① ", "a b c d e a b c d e "),
         *("ab", "abc ", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghabcdefgh ", "straße ", "one two three four five.\n"),
         *(
             "0x1f, ",

@@ -60,6 +60,19 @@ class RefinedWebLines(Edit):
 
 
 @dataclass(frozen=True)
+class PunctuatedLines(Edit):
+    """Keep the lines that end in a terminal mark, white space after it set aside: C4's rule by itself, as Dolma applies it."""
+
+    terminal: str = '.?!"'
+    """Characters that may end a line."""
+
+    def edit(self, text: str) -> str | Drop:
+        """The definition."""
+        kept = [line for line in text.split("\n") if line.rstrip()[-1:] in set(self.terminal)]
+        return "\n".join(kept) if kept else Drop("no-punctuated-line")
+
+
+@dataclass(frozen=True)
 class BoilerplateLines(Edit):
     """Remove lines of at most `max_words` words that hold one of `phrases`, in either case: cookie banners, "share this", ©."""
 

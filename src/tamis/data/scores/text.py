@@ -7,7 +7,8 @@ count. A *paragraph* is a longest run of lines without a blank line between. Len
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,12 @@ def lines(text: str) -> list[str]:
 def paragraphs(text: str) -> list[str]:
     """The paragraphs of a text."""
     return [paragraph for piece in _BLANK.split(text) if (paragraph := piece.strip())]
+
+
+def copied(parts: Sequence[str]) -> tuple[int, int]:
+    """How many parts equal another one, and their code points."""
+    equal = [part for part, count in Counter(parts).items() if count > 1 for _ in range(count)]
+    return len(equal), sum(map(len, equal))
 
 
 def share(part: int, whole: int) -> float:
