@@ -54,6 +54,7 @@ def test_try_shows_what_is_kept_and_why_the_rest_is_not(built: Path, capsys: pyt
     assert "keep Size" in text
     assert "20 <= Size" in text
     assert "[kept]" in text
+    assert "Of 30 rows before the first rule:" in text and "━" in text
     assert text == said(capsys, "try", f"{built}/looked_at.py:data", "-n", 30, "--data", built)[1]
 
 
@@ -63,6 +64,7 @@ def test_show_a_step_and_a_documents_life(built: Path, capsys: pytest.CaptureFix
     code, text = said(capsys, "show", keep.key[:10], "--store", built / "store")
     assert code == 0
     assert "rows in 60, out 40, dropped 20" in text
+    assert "fires on 20, alone on 20" in text and "[20 <= Size] {'value': 1" in text and "[kept]" in text
     source = next(s for s in store.published() if s.label == "jsonl")
     first = source.read(source.shards[0].name).column("id").to_pylist()[0].hex()
     code, text = said(capsys, "show", first, "--store", built / "store")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
-
-import pyarrow as pa
 
 from tamis.core import disk
 from tamis.core.errors import TamisError, UsageError
@@ -141,6 +137,7 @@ def _damage(sources: list[Step], store: Store) -> int:
 def try_dataset(target: str, rows: int, data: Path, show: int) -> None:
     """The chain on a hashed sample of the source, with documents to read."""
     from tamis.data.preview import SampledResolver
+    from tamis.gallery import chain, print_documents, print_rules
 
     dataset, _, file = arm_or_dataset(target)
     folder = Path(tempfile.mkdtemp(prefix="tamis-try-"))
@@ -156,22 +153,8 @@ def try_dataset(target: str, rows: int, data: Path, show: int) -> None:
             print(f"{stage.name:<34} {ledger.rows_in:>7,} in  {ledger.rows_out:>7,} out")
             for reason, count in ledger.dropped.most_common(8):
                 print(f"    {count:>7,}  {reason}")
-        _read_some(store.get(view.text), store.get(view.selection), show)
+        selection = store.get(view.selection)
+        print_rules(*chain(selection, store))
+        print_documents(store.get(view.text), selection, show)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _read_some(text: Published, selection: Published, show: int) -> None:
-    shown: Counter[str] = Counter()
-    for shard in text.shards:
-        table = pa.Table.from_arrays(
-            [*text.read(shard.name).columns, *selection.read(shard.name).columns],
-            names=[*text.read(shard.name).schema.names, "reason", "evidence"],
-        )
-        for row in table.sort_by("id").to_pylist():
-            verdict = row["reason"] or "kept"
-            if shown[verdict] >= (show if row["reason"] is None else max(1, show // 2)):
-                continue
-            shown[verdict] += 1
-            evidence = f" {json.loads(row['evidence'])}" if row["evidence"] else ""
-            print(f"\n[{verdict}]{evidence} {row['source']} {row['url']}\n{' '.join(row['text'].split())[:400]}")

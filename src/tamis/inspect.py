@@ -61,7 +61,7 @@ def show(what: str, path: Path, rows: int) -> None:
     steps = store.published()
     found = [s for s in steps if s.key.startswith(what) or s.path.name == what]
     if len(found) == 1:
-        _show_step(found[0], rows)
+        _show_step(found[0], store, rows)
     elif len(found) > 1:
         raise UsageError(f"{what} names {len(found)} steps: {', '.join(s.path.name for s in found[:5])}; give more digits")
     elif len(what) == 32 and not set(what) - set("0123456789abcdef"):
@@ -70,7 +70,7 @@ def show(what: str, path: Path, rows: int) -> None:
         raise UsageError(f"{what} is neither a step of {path} (see `tamis store list`) nor a document's id (32 hex digits)")
 
 
-def _show_step(step: Published, rows: int) -> None:
+def _show_step(step: Published, store: Store, rows: int) -> None:
     ledger = step.ledger
     print(f"{step.path.name}  ({step.kind}, {len(step.shards)} shards, {step.rows:,} rows)")
     print(json.dumps(step.manifest["op"], indent=2, ensure_ascii=False))
@@ -80,10 +80,23 @@ def _show_step(step: Published, rows: int) -> None:
         print(f"  {count:>10,}  {reason}")
     for place in ledger.damage[:10]:
         print(f"  damaged: {place}")
+    if step.kind == "selection":
+        _show_selection(step, store, rows)
+        return
     for shard in step.shards[:1]:
         if shard.name.endswith(".parquet"):
             for row in step.read(shard.name).slice(0, rows).to_pylist():
                 print(_short(row))
+
+
+def _show_selection(step: Published, store: Store, rows: int) -> None:
+    """The rules up to this step, and documents that were kept and dropped."""
+    from tamis.gallery import chain, print_documents, print_rules
+
+    print_rules(*chain(step, store))
+    text = next((s for s in store.published() if s.key == step.manifest["inputs"][0]), None)
+    if text is not None:
+        print_documents(text, step, rows)
 
 
 def _short(row: dict[str, Any]) -> str:

@@ -281,6 +281,22 @@ def _summary(shape: Shape, plan: dict[str, Any], arms: list[str], recipes: list[
             for s, c, _, _, bounds in SCORES
             if bounds and (s != "Goodness" or i % 2)
         ],
+        "rules": [
+            {
+                "arm": a,
+                "text": "8f3a",
+                "rows": 14000,
+                "rule": f"{s}.{c} <= {bounds[1]}",
+                "fires": n,
+                "alone": alone,
+                "with": w,
+                "both": b,
+            }
+            for a in arms[1:]
+            for (s, c, _, _, bounds), n, alone, w, b in zip(
+                (x for x in SCORES if x[4]), (900, 40, 0), (700, 0, 0), ("words", "words", None), (38, 38, 0), strict=False
+            )
+        ],
         "cost": [
             {"stage": s, "cpu_seconds": v, "jobs": n}
             for s, v, n in (

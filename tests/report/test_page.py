@@ -111,12 +111,23 @@ def test_the_answer_comes_first_and_the_order_is_fixed(pages: Pages) -> None:
     words_only = "".join(page.text)
     assert 0 < words_only.index(answer) < words_only.index("Without the test items") < words_only.index("nothing is dropped")
     sections = [a["id"] for tag, a in page.tags if tag == "section"]
-    assert sections == ["arms", "documents", "scores", "differences", "curves", "size", "overlap", *sections[7:]]
-    assert sections[7:] == ["contamination", "planted", "supply", "cost", "threats", "repeat", "provenance"]
-    assert [a["href"] for tag, a in page.tags if tag == "a" and (a["href"] or "").startswith("#")][1:15] == [
+    assert sections == ["arms", "documents", "scores", "rules", "differences", "curves", "size", "overlap", *sections[8:]]
+    assert sections[8:] == ["contamination", "planted", "supply", "cost", "threats", "repeat", "provenance"]
+    assert [a["href"] for tag, a in page.tags if tag == "a" and (a["href"] or "").startswith("#")][1:16] == [
         f"#{s}" for s in sections
     ]
     assert "tamis run examples/quickstart.py" in text
+
+
+def test_rules_that_never_fire_alone_are_named(tmp_path: Path) -> None:
+    text, page = look(write(make(tmp_path, Shape(arms=3))))
+    shown = " ".join("".join(page.text).split())
+    assert "1 of 3 rules fires, but never alone:" in shown and "1 never fires." in shown
+    run = make(tmp_path / "none", Shape(arms=3))
+    summary = json.loads((run / "summary.json").read_text())
+    del summary["rules"]
+    (run / "summary.json").write_text(json.dumps(summary))
+    assert "Rules that overlap" not in write(run).read_text(encoding="utf-8")
 
 
 def test_a_difference_inside_the_noise_is_called_that(tmp_path: Path) -> None:

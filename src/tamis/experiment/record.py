@@ -26,6 +26,7 @@ from tamis.core.step import Step, walk
 from tamis.core.store import Store, encode
 from tamis.data.apply import ScoreText
 from tamis.data.dataset import Stage
+from tamis.data.firing import firing, rules_of
 from tamis.data.select import Keep, TopFraction
 from tamis.experiment.outcome import Outcome, deciding_recipe, difference_rows, role, score_rows, verdict_rows
 from tamis.experiment.plan import ArmPlan, Plan, describe_decision
@@ -135,6 +136,7 @@ def write_results(
         "overlap": _overlap(plan, store),
         "contamination": _contamination(plan, store, outcome),
         "thresholds": thresholds,
+        "rules": _rules(plan, store),
         "cost": _cost(run / "events.jsonl"),
         "threats": threats,
         "corpus": truth.corpus if truth else None,
@@ -230,6 +232,21 @@ def _scores(plan: Plan, store: Store) -> tuple[list[dict[str, Any]], list[dict[s
                 if (step.key, column) not in histograms:
                     histograms[step.key, column] = _histogram(store, step, name, column)
     return [row for rows in histograms.values() for row in rows], thresholds
+
+
+def _rules(plan: Plan, store: Store) -> list[dict[str, Any]]:
+    """Per arm, and per text that its rules judge: how often each rule fires, and how often alone."""
+    out = []
+    for arm in plan.arms:
+        chains: dict[str, list[Step]] = {}
+        for stage in arm.stages:
+            if isinstance(stage.step.op, Keep):
+                chains.setdefault(stage.step.inputs[0].key, []).append(stage.step)
+        for text, steps in chains.items():
+            rules = [rule for s in steps if isinstance(s.op, Keep) for rule in rules_of(s.op, [store.get(i) for i in s.inputs])]
+            table = firing(store.get(steps[0].inputs[1]), rules).table()
+            out += [{"arm": arm.arm.name, "text": text[:12], **row} for row in table]
+    return out
 
 
 def _histogram(store: Store, step: Step, name: str, column: str) -> list[dict[str, Any]]:

@@ -121,6 +121,7 @@ def _render(run: Run, drawings: dict[str, Any], examples: bool) -> str:
     }
     for name in ("verdicts", "supply", "threats"):
         context[name] = run.rows(name)
+    context["rules"] = _rules(run)
     context["contamination"] = [row for row in run.rows("contamination") if row["items_touched"] or row["rows_touched"]]
     context["contents"] = _contents(context)
     return environment.get_template("page.html").render(context)
@@ -133,6 +134,7 @@ def _contents(context: dict[str, Any]) -> list[tuple[str, str]]:
         ("arms", "How the arms were made", True),
         ("documents", "Documents to read", context["show_examples"]),
         ("scores", "Scores and thresholds", context["histograms"]),
+        ("rules", "Rules that overlap", context["rules"]),
         ("differences", "Differences", True),
         ("curves", "Training curves", context["curves"]),
         ("size", "Scores against size", context["sizes"]),
@@ -146,6 +148,26 @@ def _contents(context: dict[str, Any]) -> list[tuple[str, str]]:
         ("provenance", "Provenance", True),
     ]
     return [(id, title) for id, title, there in present if there]
+
+
+def _rules(run: Run) -> list[dict[str, Any]]:
+    """One entry per arm and text: its rules, how often they fire, and a sentence on those that never fire alone.
+
+    Arms that begin with the same rules on the same rows show them once, under the arm that has most of them.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in run.rows("rules"):
+        groups.setdefault((row["arm"], row["text"]), []).append(row)
+    names = {key: {r["rule"] for r in rows} for key, rows in groups.items()}
+    shown = []
+    for key, rows in groups.items():
+        inside = [o for o in groups if o[1] == key[1] and (names[key] < names[o] or (names[key] == names[o] and o < key))]
+        if len(rows) > 1 and not any(groups[o][0]["rows"] == rows[0]["rows"] for o in inside):
+            idle = [r["rule"] for r in rows if r["fires"] and not r["alone"]]
+            silent = [r["rule"] for r in rows if not r["fires"]]
+            ordered = sorted(rows, key=lambda r: (-r["fires"], -r["alone"], r["rule"]))
+            shown.append({"arm": key[0], "rows": rows[0]["rows"], "rules": ordered, "idle": idle, "silent": silent})
+    return shown
 
 
 def _palette() -> str:
