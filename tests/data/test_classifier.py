@@ -16,7 +16,19 @@ from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import Local, run
 from tamis.core.step import Where
 from tamis.core.store import Store
-from tamis.data.classifier import BINS, QualityClassifier, TrainClassifier, Training, auc, load, platt, shuffled, train
+from tamis.data.classifier import (
+    BINS,
+    QualityClassifier,
+    TrainClassifier,
+    Training,
+    auc,
+    auc_interval,
+    calibration_error,
+    load,
+    platt,
+    shuffled,
+    train,
+)
 from tamis.data.dataset import Dataset, Resolver
 from tamis.data.world import SHARES, World
 from tamis.data.world.prose import Prose
@@ -131,6 +143,25 @@ def test_auc_by_hand() -> None:
     assert auc(np.array([3.0, 1.0]), np.array([2.0, 1.0])) == (1 + 1 + 0 + 0.5) / 4
 
 
+def test_the_interval_of_auc_holds_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    truth = auc(rng.normal(size=200_000) + 1, rng.normal(size=200_000))
+    found = [auc_interval(rng.normal(size=120) + 1, rng.normal(size=60)) for _ in range(400)]
+    assert 0.92 <= np.mean([low <= truth <= high for low, high in found]) <= 0.975
+    assert auc_interval(np.arange(10.0) + 10, np.arange(10.0)) == (0.9, 1.0)
+    low, high = auc_interval(np.ones(9), np.ones(9))
+    assert low == high == 0.5
+
+
+def test_calibration_error_sees_what_no_slope_can_mend() -> None:
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=20_000) * 2
+    honest = rng.random(20_000) < 1 / (1 + np.exp(-values))
+    assert calibration_error(values, honest, np.ones(20_000)) < 0.015
+    bent = rng.random(20_000) < np.where(abs(values) > 2, 0.9, 0.1)
+    assert calibration_error(values, bent, np.ones(20_000)) > 0.2
+
+
 def test_platt_finds_the_calibration() -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(size=50_000) * 2
@@ -191,7 +222,8 @@ def test_the_training_step_publishes_figures_and_equal_bytes(root: Path, tmp_pat
     assert models[0] == models[1]
     facts = found.facts
     assert (facts["positives"], facts["negatives"], facts["shuffled"]) == (400, 900, 400)
-    assert 0.5 < facts["auc"] <= 1
+    assert 0.5 < facts["auc_interval"][0] <= facts["auc"] <= facts["auc_interval"][1] <= 1
+    assert 0 <= facts["calibration_error"] < 0.2
     assert sum(facts["held_out"]["negatives"]) == pytest.approx(260, abs=50)
 
 

@@ -5,7 +5,8 @@ features: fastText, arXiv 1607.01759, without its hidden layer). Negatives are a
 their words shuffled, or both. Shuffled copies have the same words as the positives, so against them only word order counts:
 subjects that the positives lack are not punished, which a few thousand examples against a raw pool cannot promise.
 
-Training is a step, and a fifth of the examples (by hash of id) never trains: on it AUC and calibration (Platt 1999) are measured.
+Training is a step, and a fifth of the examples (by hash of id) never trains: it gives the AUC with its interval (DeLong et al.
+1988), the calibration (Platt 1999) and how far that is off. `keep` bounds the probability, `top` keeps the best of a pool.
 Invariant: the result is a pure function of the examples, their order and the fields; one thread, fixed order.
 """
 
@@ -84,9 +85,12 @@ def load(directory: Path) -> Model:
 
 
 class Held(NamedTuple):
-    """What the held-out fifth says: area under the ROC curve, and how many of each class lie in each twentieth of probability."""
+    """What the held-out fifth says: area under the ROC curve with its 95 % interval; the mean distance between probability and
+    share of positives (`calibration_error`); and how many of each class lie in each twentieth of probability."""
 
     auc: float
+    auc_interval: tuple[float, float]
+    calibration_error: float
     positives: list[int]
     negatives: list[int]
 
@@ -121,11 +125,35 @@ def train(positives: pa.Array, negatives: pa.Array, costs: Doubles, held: Mask, 
     weights, bias = descend(hashed, places, labels, cost, orders, how.bits, how.rate)
     values = margins(hashed, places, weights, bias)[held]
     slope, offset = platt(values, labels[held], cost[held])
-    model = Model(weights, bias, slope, offset)
+    return Model(weights, bias, slope, offset), measure(values, labels[held], cost[held], slope, offset)
+
+
+def measure(values: Doubles, labels: Mask, costs: Doubles, slope: float, offset: float) -> Held:
+    """What margins of held-out examples say of a model and its calibration."""
+    bins = _bins(values, slope, offset)
+    counts = [np.bincount(bins[labels == side], minlength=BINS).tolist() for side in (True, False)]
+    good, bad = values[labels], values[~labels]
+    return Held(auc(good, bad), auc_interval(good, bad), calibration_error(values, labels, costs), *counts)
+
+
+def _bins(values: Doubles, slope: float, offset: float) -> npt.NDArray[np.int64]:
+    """The twentieth that each calibrated probability lies in."""
     probability = np.array([_sigmoid(v) for v in (slope * values + offset).tolist()])
-    bins = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-    counts = [np.bincount(bins[labels[held] == side], minlength=BINS).tolist() for side in (True, False)]
-    return model, Held(auc(values[labels[held]], values[~labels[held]]), *counts)
+    return np.minimum((probability * BINS).astype(np.int64), BINS - 1)
+
+
+def calibration_error(values: Doubles, labels: Mask, costs: Doubles) -> float:
+    """Mean over examples (by cost) of |mean probability - share of positives| in their twentieth; 0 to 1.
+
+    Crossed, so that no example measures a calibration that it made: every second one is judged by the calibration of the others.
+    """
+    total, half = 0.0, np.arange(len(values)) % 2 == 0
+    for mine in (half, ~half):
+        slope, offset = platt(values[~mine], labels[~mine], costs[~mine])
+        bins = _bins(values[mine], slope, offset)
+        p = np.array([_sigmoid(v) for v in (slope * values[mine] + offset).tolist()])
+        total += float(np.abs(np.bincount(bins, costs[mine] * (p - labels[mine]), BINS)).sum())
+    return total / float(costs.sum())
 
 
 def platt(values: Doubles, labels: Mask, costs: Doubles) -> tuple[float, float]:
@@ -151,9 +179,29 @@ def auc(positives: Doubles, negatives: Doubles) -> float:
     return float((below + upto).mean() / 2 / len(negatives))
 
 
+def auc_interval(positives: Doubles, negatives: Doubles) -> tuple[float, float]:
+    """95 % interval of `auc` over examples (DeLong et al. 1988), on the logit scale so that it stays within 0 and 1.
+
+    Where the examples are told apart without fault, the other bound is that of one example of the rarer class misplaced.
+    """
+    area, parts = auc(positives, negatives), []
+    for mine, others, sign in ((positives, negatives, 1), (negatives, positives, -1)):
+        ordered = np.sort(sign * others)
+        place = (np.searchsorted(ordered, sign * mine, "left") + np.searchsorted(ordered, sign * mine, "right")) / 2 / len(others)
+        parts.append(float(place.var()) / max(len(mine) - 1, 1))
+    if area in (0.0, 1.0):
+        one = 1 / min(len(positives), len(negatives))
+        return (1 - one, 1.0) if area else (0.0, one)
+    half = 1.96 * math.sqrt(sum(parts)) / (area * (1 - area))
+    middle = math.log(area / (1 - area))
+    return _sigmoid(middle - half), _sigmoid(middle + half)
+
+
 @dataclass(frozen=True)
 class TrainClassifier(Operator):
     """Trains on the selected rows of one text (positives) and, if there is a second, of another; publishes the model."""
+
+    version: ClassVar[int] = 2
 
     training: Training
     shuffle: float
@@ -181,6 +229,8 @@ class TrainClassifier(Operator):
             negatives=len(bad),
             shuffled=len(negatives) - len(bad),
             auc=measured.auc,
+            auc_interval=list(measured.auc_interval),
+            calibration_error=measured.calibration_error,
             held_out={"positives": measured.positives, "negatives": measured.negatives},
         )
 
