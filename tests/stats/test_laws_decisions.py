@@ -63,8 +63,9 @@ def test_stated_probabilities_of_winning_and_crossing_are_calibrated() -> None:
 
 @pytest.mark.slow
 def test_stated_probabilities_are_calibrated_in_every_fifth() -> None:
-    for bins in calibration(4000, seed=12):
-        assert len(bins) == 5 and all(abs(p - w) <= 0.05 + 1 / n**0.5 for n, p, w in bins), bins
+    wins, crosses = calibration(4000, seed=12)
+    assert len(wins) == 5 and all(abs(p - w) <= 0.05 for _, p, w in wins), wins
+    assert all(abs(p - w) <= 0.05 + 1 / n**0.5 for n, p, w in crosses), crosses  # few studies are likely to cross
 
 
 def test_crossovers_are_found_when_planted_and_not_when_absent() -> None:
