@@ -30,7 +30,7 @@ quality = QualityClassifier(positives, negatives=english).probability
 
 experiment = Experiment(
     name="quality-classifier",
-    question="At equal tokens, does a quality classifier lower bits per byte on edited English prose, alone and after heuristics?",
+    question="At equal tokens, does a quality classifier lower bits per byte on English prose, alone and after heuristics?",
     arms=(
         Arm("English", english, "main text of every English page"),
         Arm("heuristics", ruled, "Gopher's and FineWeb's rules"),
