@@ -44,7 +44,7 @@ class Training:
     """How to train: 2**bits buckets, passes over the examples, the first learning rate, and the seed of the order."""
 
     bits: int = 18
-    epochs: int = 5
+    epochs: int = 20
     rate: float = 0.5
     seed: int = 0
 
@@ -94,6 +94,11 @@ class Held(NamedTuple):
     positives: list[int]
     negatives: list[int]
 
+    def facts(self) -> dict[str, Any]:
+        """The same as JSON."""
+        figures = {"auc": self.auc, "auc_interval": list(self.auc_interval), "calibration_error": self.calibration_error}
+        return figures | {"held_out": {"positives": self.positives, "negatives": self.negatives}}
+
 
 def _sigmoid(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-value)) if value > -700 else 0.0
@@ -115,9 +120,7 @@ def train(positives: pa.Array, negatives: pa.Array, costs: Doubles, held: Mask, 
     all. held (positives + negatives): True for the examples that only measure. UsageError if a class is too small.
     """
     labels = np.arange(len(positives) + len(negatives)) < len(positives)
-    for name, mask in (("positive", labels), ("negative", ~labels)):
-        if (mask & ~held).sum() < FEWEST or not (mask & held).any():
-            raise UsageError(f"classifier: {int(mask.sum())} {name} examples are too few; give at least {2 * FEWEST}")
+    enough(labels, held)
     cost = np.concatenate([np.full(len(positives), 1 / len(positives)), costs / costs.sum()]) * len(labels) / 2
     hashed, places = hash_all(buffers(pa.concat_arrays([positives, negatives])), how.bits)
     chosen = np.flatnonzero(~held)
@@ -197,6 +200,27 @@ def auc_interval(positives: Doubles, negatives: Doubles) -> tuple[float, float]:
     return _sigmoid(middle - half), _sigmoid(middle + half)
 
 
+def examples(inputs: Inputs, out: Output, seed: int, most: int) -> tuple[pa.Array, Mask]:
+    """Texts of at most `most` selected rows, in the order of the shards, and which of them are held out."""
+    text, selection = inputs
+    tables = [text.read(s.name, ["id", "text"]).filter(pa.array(kept(selection.read(s.name)))) for s in selection.shards]
+    table = pa.concat_tables(tables)
+    out.ledger.rows_in += table.num_rows
+    out.ledger.rows_out += table.num_rows
+    if table.num_rows > most:
+        place = fraction_of(table.column("id").combine_chunks(), seed, "examples").to_numpy()
+        table = table.take(pa.array(np.sort(np.argsort(place, kind="stable")[:most])))
+    held = fraction_of(table.column("id").combine_chunks(), seed, "examples held out").to_numpy() < HELD_OUT
+    return pa.concat_arrays([pa.array([], pa.large_string()), *table.column("text").chunks]), held
+
+
+def enough(labels: Mask, held: Mask) -> None:
+    """UsageError if a class has too few examples to learn from or to measure on."""
+    for name, mask in (("positive", labels), ("negative", ~labels)):
+        if (mask & ~held).sum() < FEWEST or not (mask & held).any():
+            raise UsageError(f"classifier: {int(mask.sum())} {name} examples are too few; give at least {2 * FEWEST}")
+
+
 @dataclass(frozen=True)
 class TrainClassifier(Operator):
     """Trains on the selected rows of one text (positives) and, if there is a second, of another; publishes the model."""
@@ -213,9 +237,11 @@ class TrainClassifier(Operator):
         return [Piece("all", None, float(sum(s.bytes for i in inputs for s in i.shards)))]
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
-        good, good_held = self._examples(inputs[:2], out)
+        good, good_held = examples(inputs[:2], out, self.training.seed, self.most)
         nothing = pa.array([], pa.large_string())
-        bad, bad_held = self._examples(inputs[2:], out) if len(inputs) > 2 else (nothing, np.zeros(0, bool))
+        bad, bad_held = (
+            examples(inputs[2:], out, self.training.seed, self.most) if len(inputs) > 2 else (nothing, np.zeros(0, bool))
+        )
         parts, costs, held = [bad], [np.full(len(bad), (1 - self.shuffle) / max(len(bad), 1))], [good_held, bad_held]
         if self.shuffle:
             parts.append(pa.array(shuffled(good.to_pylist(), self.training.seed), pa.large_string()))
@@ -228,24 +254,8 @@ class TrainClassifier(Operator):
             positives=len(good),
             negatives=len(bad),
             shuffled=len(negatives) - len(bad),
-            auc=measured.auc,
-            auc_interval=list(measured.auc_interval),
-            calibration_error=measured.calibration_error,
-            held_out={"positives": measured.positives, "negatives": measured.negatives},
+            **measured.facts(),
         )
-
-    def _examples(self, inputs: Inputs, out: Output) -> tuple[pa.Array, Mask]:
-        """Texts of at most `most` selected rows, in the order of the shards, and which of them are held out."""
-        text, selection = inputs
-        tables = [text.read(s.name, ["id", "text"]).filter(pa.array(kept(selection.read(s.name)))) for s in selection.shards]
-        table = pa.concat_tables(tables)
-        out.ledger.rows_in += table.num_rows
-        out.ledger.rows_out += table.num_rows
-        if table.num_rows > self.most:
-            place = fraction_of(table.column("id").combine_chunks(), self.training.seed, "examples").to_numpy()
-            table = table.take(pa.array(np.sort(np.argsort(place, kind="stable")[: self.most])))
-        held = fraction_of(table.column("id").combine_chunks(), self.training.seed, "examples held out").to_numpy() < HELD_OUT
-        return pa.concat_arrays([pa.array([], pa.large_string()), *table.column("text").chunks]), held
 
     def summary(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return dict(facts[0])
