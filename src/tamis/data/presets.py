@@ -56,8 +56,7 @@ def dclm_baseline(pages: Dataset, lists: DclmLists, dclm_compat: bool = False) -
     """DCLM-baseline's 26 steps before deduplication and the classifier, for extracted English pages with their addresses.
 
     Source: Li et al. 2024, arXiv 2406.11794, `dclm_baseline_refinedweb.yaml` of its release. `dclm_compat` repeats what is wrong
-    in its code: see `DclmAddress`, `DclmText`, `GluedLanguage`, `DclmQuality` and `DclmLines`. Unless it is set, the language is
-    that of the first 1,000 characters, as everywhere here.
+    in its code: see `DclmAddress`, `DclmText`, `GluedLanguage`, `DclmQuality` and `DclmLines`.
     """
     addresses, rules = dclm_rules(lists, dclm_compat)
     allowed = pages.keep(*addresses) if addresses else pages
@@ -66,7 +65,7 @@ def dclm_baseline(pages: Dataset, lists: DclmLists, dclm_compat: bool = False) -
 
 def dclm_rules(lists: DclmLists, dclm_compat: bool = False) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
     """The rules of DCLM-baseline on addresses (steps 2 to 5), and those on texts (8 to 17)."""
-    read = dclm.GluedLanguage() if dclm_compat else language.Language()
+    read = dclm.GluedLanguage() if dclm_compat else language.Language(characters=dclm.WHOLE)
     english = (Rule(read.label, isin=("en",)), Rule(read.confidence, min=0.65))
     return _dclm_addresses(lists, dclm_compat), (*english, *dclm.quality(dclm_compat), *dclm.repetition())
 

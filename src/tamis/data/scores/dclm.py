@@ -29,6 +29,7 @@ from tamis.kernels.unicode import ALPHANUMERIC, LETTER, MARK, flags
 BULLETS = "●•*-"
 ELLIPSES = ("...", ". . .", "…")
 SYMBOLS = ("#", *ELLIPSES)
+WHOLE = 1 << 30  # characters: the language is that of all of a page
 _TOKEN = re.compile(r"[^ \n\r\t\v\f\0]+")
 
 
@@ -202,7 +203,7 @@ class GluedLanguage(Score):
 
     libraries: ClassVar[tuple[str, ...]] = Language.libraries
 
-    language: Language = field(default_factory=lambda: Language(characters=1 << 30))
+    language: Language = field(default_factory=lambda: Language(characters=WHOLE))
 
     label = Column("As `Language.label`.", "string")
     confidence = Column("As `Language.confidence`.")
