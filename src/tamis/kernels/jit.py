@@ -53,7 +53,11 @@ def cache_folder() -> Path | None:
         root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     folder = root / "tamis" / "kernels" / sources_hash(Path(__file__).parent)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(mode=0o700)
+        sys.stderr.write("tamis: kernels are compiled for this machine, once: the first run takes some seconds longer\n")
+    except FileExistsError:
+        pass
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK) else None
