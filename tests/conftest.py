@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import tamis.kernels.jit  # noqa: E402, F401  (makes the folder for machine code, so that no command under test announces it)
+import tamis.kernels.jit  # noqa: F401  (makes the folder for machine code, so that no command under test announces it)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
