@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import sys
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +25,7 @@ from tamis.data.dataset import Dataset, Resolver
 from tamis.data.kneser_ney import discounts
 from tamis.data.ngrams import NGrams, Reading, train
 from tamis.data.pinned import Pinned
-from tamis.data.scores.perplexity import Perplexity, Trained, TrainNGrams
+from tamis.data.scores.perplexity import Contrast, KenLMPerplexity, Perplexity, Trained, TrainNGrams
 from tamis.data.world import SHARES, World
 from tamis.kernels import ngrams as kernel
 from tamis.kernels.jit import buffers
@@ -279,15 +281,47 @@ POOL = Dataset.jsonl("pool.jsonl", meta=("planted",))
 GOOD = Dataset.jsonl("good.jsonl")
 
 
-def test_shuffled_text_surprises_a_model_of_good_text(root: Path, tmp_path: Path) -> None:
-    def kinds(dataset: Dataset) -> Counter[str]:
-        metas = dataset.head(-1, str(root), str(tmp_path)).column("meta").to_pylist()
-        return Counter(json.loads(meta)["planted"]["kind"] for meta in metas)
+def planted(dataset: Dataset, root: Path, store: Path) -> Counter[str]:
+    metas = dataset.head(-1, str(root), str(store)).column("meta").to_pylist()
+    return Counter(json.loads(meta)["planted"]["kind"] for meta in metas)
 
-    before = kinds(POOL)
-    after = kinds(POOL.keep(Perplexity(Trained(GOOD, order=3)).perplexity, max=150))
+
+def test_shuffled_text_surprises_a_model_of_good_text(root: Path, tmp_path: Path) -> None:
+    clean = POOL.keep(Perplexity(Trained(GOOD, order=3)).perplexity, max=150)
+    before, after = planted(POOL, root, tmp_path), planted(clean, root, tmp_path)
     assert after["shuffled"] <= 0.1 * before["shuffled"]
     assert after["clean"] >= 0.95 * before["clean"]
+
+
+def test_two_models_part_what_one_cannot(root: Path, tmp_path: Path) -> None:
+    World(seed=7, size=300, shares={"spam": 0.9}).write_jsonl(root / "bad.jsonl")
+    wanted, unwanted = Perplexity(Trained(GOOD, order=3)), Perplexity(Trained(Dataset.jsonl("bad.jsonl"), order=3))
+    score = Contrast(wanted, unwanted)
+    steps = run(score.requires(Resolver(root).view), Store(tmp_path), Local(1), Where(str(root)))
+    bound = score.bind([step.path for step in steps])
+    conformance(bound, large=False)
+    before, after = planted(POOL, root, tmp_path), planted(POOL.keep(score, min=0), root, tmp_path)
+    assert after["clean"] >= 0.95 * before["clean"]
+    assert after["spam"] <= 0.4 * before["spam"]
+
+
+def test_a_binary_file_of_kenlm_needs_its_library_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "m.bin").write_bytes(b"mmap lm http://kheafield.com/code")
+    score = KenLMPerplexity(Pinned.file(tmp_path / "m.bin"))
+    monkeypatch.setitem(sys.modules, "kenlm", None)
+    with pytest.raises(UsageError, match=r"pip install tamis\[kenlm\]"):
+        score.score("text")
+
+
+def test_kenlm_gives_the_same_perplexities(tmp_path: Path) -> None:
+    pytest.importorskip("kenlm")
+    arpa.write(train([arrow(CORPUS)], 3, Reading(False)), tmp_path / "m.arpa")
+    texts = [text for text in ODD if not re.search("[\x00\v\f\x1c-\x1f\x85]|</?s>|<unk>", text)]
+    for lines in (True, False):
+        ours = Perplexity(Pinned.file(tmp_path / "m.arpa"), Reading(False, lines)).score_batch(arrow(texts))
+        theirs = KenLMPerplexity(Pinned.file(tmp_path / "m.arpa"), lines).score_batch(arrow(texts))
+        assert ours.column("words").equals(theirs.column("words"))
+        assert np.allclose(ours.column("perplexity"), theirs.column("perplexity"), rtol=1e-4)
 
 
 def test_the_training_step_publishes_equal_bytes(root: Path, tmp_path: Path) -> None:

@@ -11,16 +11,19 @@ Perplexity depends on language, on the length of the text, and on how long the l
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.core.errors import TamisError
+from tamis.core.errors import TamisError, UsageError
 from tamis.core.step import Inputs, Operator, Output, Piece, Step, Where
 from tamis.data import arpa
 from tamis.data.ngrams import FILES, FOLDED, NGrams, Reading, train
@@ -29,6 +32,7 @@ from tamis.data.schema import fraction_of
 from tamis.data.score import Column, Score, Value
 from tamis.data.scores.text import record, shares
 from tamis.data.select import kept
+from tamis.kernels.ngrams import sentences
 
 BATCH = 128  # rows read at once: bounds memory, changes nothing
 
@@ -154,3 +158,75 @@ def _load(directory: str) -> NGrams:
 @lru_cache(maxsize=4)
 def _read(file: Pinned) -> NGrams:
     return arpa.read(file.path())
+
+
+@dataclass(frozen=True)
+class Contrast(Score):
+    """How much more `wanted` expects a text than `unwanted` does: the difference of the logarithms of their perplexities.
+
+    The cross-entropy difference of Moore and Lewis 2010, "Intelligent Selection of Language Model Training Data". What makes a
+    text hard for any model (its length, its lines, its subject's rare words) falls out, so it parts two kinds of text far better
+    than either perplexity alone; it needs examples of both. Above 0 a text is more like `wanted`.
+    """
+
+    unicode: ClassVar[bool] = True
+
+    wanted: Perplexity
+    unwanted: Perplexity
+
+    bits = Column("log2 perplexity under `unwanted` less that under `wanted`, in bits a word.")
+
+    def requires(self, resolve: Callable[[Any], Any]) -> tuple[Any, ...]:
+        """Both models' training steps."""
+        return (*self.wanted.requires(resolve), *self.unwanted.requires(resolve))
+
+    def bind(self, published: Sequence[Path]) -> Score:
+        cut = int(isinstance(self.wanted.model, Trained))
+        wanted, unwanted = self.wanted.bind(published[:cut]), self.unwanted.bind(published[cut:])
+        return Contrast(wanted, unwanted)  # type: ignore[arg-type]
+
+    def score(self, text: str) -> tuple[float]:
+        """The definition."""
+        low, high = (float(p.score(text)[0]) for p in (self.wanted, self.unwanted))
+        return (math.log2(high) - math.log2(low),)
+
+    def score_batch(self, *columns: pa.Array) -> pa.RecordBatch:
+        low, high = (p.score_batch(*columns).column("perplexity").to_numpy() for p in (self.wanted, self.unwanted))
+        return record(self, (np.log2(high) - np.log2(low),))
+
+
+@dataclass(frozen=True)
+class KenLMPerplexity(Score):
+    """Perplexity under a binary file of KenLM, by its own library; the text is read as `Reading(fold=False, lines=...)` reads it.
+
+    Needs `pip install tamis[kenlm]`. KenLM adds up in single precision and counts the special words as themselves.
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ("kenlm", "kenlm-ex")
+
+    model: Pinned
+    lines: bool = True
+
+    perplexity = Column("10 ** (-log10 / (words + sentences)).")
+    log10 = Column("log10 of the probability of the text.")
+    words = Column("Number of words.", "int64")
+
+    def score(self, text: str) -> tuple[Value, ...]:
+        """The definition."""
+        parts = [" ".join(words) for words in sentences(text, False, self.lines)]
+        model = _kenlm(self.model)
+        log = sum(model.score(part) for part in parts)
+        words = sum(part.count(" ") + 1 for part in parts if part)
+        return 10.0 ** (-log / (words + len(parts))), log, words
+
+
+@lru_cache(maxsize=2)
+def _kenlm(file: Pinned) -> Any:
+    try:
+        kenlm: Any = importlib.import_module("kenlm")
+    except ImportError as error:
+        raise UsageError("a binary file of KenLM needs the package kenlm: pip install tamis[kenlm]") from error
+    try:
+        return kenlm.Model(str(file.path()))
+    except OSError as error:
+        raise TamisError(f"{file.place}: {' '.join(str(error).split())[:200]}") from error
