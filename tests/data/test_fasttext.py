@@ -213,8 +213,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a huge number of pruned buckets": (put(GOOD, 84, "q", 2**31 - 1), "the file ends early"),
     "a matrix of another width": (put(PLAIN, PLAIN.rindex(struct.pack("<qq", 3, 6)) + 8, "q", 7), "another width"),
     "a huge matrix": (put(PLAIN, PLAIN.rindex(struct.pack("<qq", 3, 6)), "q", 2**62), "the file ends early"),
-    "no number": (put(PLAIN, len(PLAIN) - 4, "f", float("nan")), "a weight is not a number"),
-    "infinity": (put(PLAIN, len(PLAIN) - 4, "f", float("inf")), "a weight is not a number"),
+    "no number": (put(PLAIN, len(PLAIN) - 4, "f", float("nan")), "a weight is too large, or not a number"),
+    "infinity": (put(PLAIN, len(PLAIN) - 4, "f", float("inf")), "a weight is too large, or not a number"),
 }
 
 

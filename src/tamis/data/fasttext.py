@@ -181,8 +181,11 @@ class _Reader:
         return self.plausible(out)
 
     def plausible(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The matrix, if no weight is infinite or not a number."""
-        self.check(not matrix.size or bool(matrix.min() > -FARTHEST and matrix.max() < FARTHEST), "a weight is not a number")
+        """The matrix, if every weight is a number a trained model could have."""
+        self.check(
+            not matrix.size or bool(matrix.min() > -FARTHEST and matrix.max() < FARTHEST),
+            "a weight is too large, or not a number",
+        )
         return matrix
 
     def quantised(self, codes: npt.NDArray[np.uint8], rows: int, dim: int) -> npt.NDArray[np.float32]:
