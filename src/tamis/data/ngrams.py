@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
+from functools import cached_property, lru_cache
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,38 @@ import pyarrow as pa
 
 from tamis.core.errors import UsageError
 from tamis.data.kneser_ney import Discounts, estimate
+from tamis.data.pinned import Pinned
 from tamis.kernels import ngrams as kernel
 from tamis.kernels.jit import buffers
 from tamis.kernels.ngrams import BEGIN, END, SPECIAL, UNKNOWN, Doubles, Logs, Words, sentences
+from tamis.lm.tokenizer import Tokenizer
 
 MISSING = -100.0  # log10 probability of an unknown word in a model without <unk>, as KenLM has it
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The pieces of a tokenizer (a tokenizer.json that tamis can load) as words."""
+
+    libraries: ClassVar[tuple[str, ...]] = ("tokenizers",)
+
+    file: Pinned
+
+    def spell(self, texts: Sequence[str]) -> list[str]:
+        """Each text as its pieces' names with spaces between; a name that holds white space is written as its number."""
+        tokenizer, names = _tokenizer(self.file)
+        return [" ".join([names[i] for i in ids]) for ids in tokenizer.encode_batch(texts)]
+
+
+@lru_cache(maxsize=2)
+def _tokenizer(file: Pinned) -> tuple[Tokenizer, list[str]]:
+    from tokenizers import Tokenizer as Backend
+
+    tokenizer = Tokenizer.load(file.path())
+    names = [""] * tokenizer.vocab_size
+    for name, number in Backend.from_str(tokenizer.data.decode()).get_vocab(with_added_tokens=True).items():
+        names[number] = f"<{number}>" if set(kernel.BLANKS) & set(name) else name
+    return tokenizer, names
 
 
 @dataclass(frozen=True)
@@ -35,11 +62,25 @@ class Reading:
     """What a word and a sentence are.
 
     fold: words in lower case, without accents, digits as 0, punctuation and unspaced letters alone; else what stands between
-    spaces, tabs and line breaks, unchanged. lines: a sentence is a line; else the whole document.
+    spaces, tabs and line breaks, unchanged. lines: a sentence is a line; else the whole document. pieces: words are the pieces of
+    a tokenizer (then fold must be False).
     """
 
     fold: bool = True
     lines: bool = True
+    pieces: Pieces | None = None
+
+    def __post_init__(self) -> None:
+        if self.pieces is not None and self.fold:
+            raise UsageError("Reading: pieces are never folded: give fold=False")
+
+    def prepared(self, texts: pa.Array) -> pa.Array:
+        """The texts as the kernels read them: pieces spelled out, line by line if lines are sentences."""
+        if self.pieces is None:
+            return texts
+        parts = [text.split("\n") if self.lines else [text] for text in texts.to_pylist()]
+        spelled = iter(self.pieces.spell([line for lines in parts for line in lines]))
+        return pa.array(["\n".join(islice(spelled, len(lines))) for lines in parts], pa.large_string())
 
     @property
     def arguments(self) -> tuple[Any, bool, bool]:
@@ -95,7 +136,9 @@ class NGrams:
 
     @cached_property
     def _grams(self) -> Any:
-        return kernel.build(self.contexts, self.words, self.logs, np.array(self.sizes))
+        grams = kernel.room(len(self.words), self.sizes[0])
+        kernel.build(self.contexts, self.words, self.logs, np.array(self.sizes), grams)
+        return grams
 
     @cached_property
     def _places(self) -> dict[tuple[int, int], int]:
@@ -128,6 +171,7 @@ class NGrams:
     def score(self, text: str, reading: Reading) -> tuple[float, int, int, int]:
         """One text's `Scores` (the definition)."""
         total, words, unknown = 0.0, 0, 0
+        text = reading.prepared(pa.array([text], pa.large_string()))[0].as_py()
         parts = sentences(text, reading.fold, reading.lines)
         for part in parts:
             known = [n if (n := self._numbers.get(word, UNKNOWN)) > END else UNKNOWN for word in part]
@@ -140,6 +184,7 @@ class NGrams:
 
     def score_batch(self, texts: pa.Array, reading: Reading) -> Scores:
         """`score` of every text, by the kernel."""
+        texts = reading.prepared(texts)
         logs, counts = kernel.score(*buffers(texts), *reading.arguments, *self._table, self._grams, self.sizes[0])
         return Scores(logs, *counts.T)
 
@@ -174,7 +219,8 @@ def train(batches: Iterable[pa.Array], order: int, reading: Reading, prune: Sequ
     keys, numbers = kernel.vocabulary(*buffers(pa.array(SPECIAL, pa.large_string())))
     parts = []
     for batch in batches:
-        found, new, ends, keys, numbers = kernel.number(*buffers(batch), *reading.arguments, keys, numbers, len(vocabulary))
+        texts = buffers(reading.prepared(batch))
+        found, new, ends, keys, numbers = kernel.number(*texts, *reading.arguments, keys, numbers, len(vocabulary))
         vocabulary += _cut(new, ends)
         parts.append(found)
     tokens = np.concatenate([np.zeros(0, np.uint32), *parts])
