@@ -86,6 +86,13 @@ def test_margins_equal_their_definition() -> None:
     assert margins(*hashed, weights, 0.25).tolist() == [margin(features(t, 10), weights, 0.25) for t in SCRIPTS]
 
 
+def test_a_feature_repeated_weighs_no_more_than_once() -> None:
+    weights = np.random.default_rng(1).normal(size=1 << 16).astype(np.float32)
+    weights[features("! !", 16)[3]] = 0  # the pair of two signs
+    alone = weights[features("!", 16)[0]]
+    assert margin(features("!" * 10_000, 16), weights, 0.0) == pytest.approx(alone / np.sqrt(2), rel=0.01)
+
+
 def test_a_slice_of_an_array_is_read_at_its_place() -> None:
     whole = arrow(SCRIPTS)
     found, places = hash_all(buffers(whole.slice(2, 3)), 12)

@@ -45,7 +45,7 @@ class Training:
 
     bits: int = 18
     epochs: int = 20
-    rate: float = 0.5
+    rate: float = 2.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -225,7 +225,7 @@ def enough(labels: Mask, held: Mask) -> None:
 class TrainClassifier(Operator):
     """Trains on the selected rows of one text (positives) and, if there is a second, of another; publishes the model."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     training: Training
     shuffle: float

@@ -2,14 +2,16 @@
 
 A *token* is a maximal run of ASCII letters, digits, underscores and bytes of 0x80 and above, or any other single byte above a
 space; letters in lower case, every digit read as 0. A text of n tokens has 2n features: each token, and each token with the one
-before it (the first with nothing). A feature is a bucket: the highest bits of a 64-bit hash. `features` and `margin` are the
-definitions.
+before it (the first with nothing). A feature is a bucket: the highest bits of a 64-bit hash. A text is the vector of how often it
+has each feature, scaled to length 1, so that one sign repeated a thousand times weighs no more than one. `features` and `margin`
+are the definitions.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,11 +49,11 @@ def features(text: str, bits: int) -> list[int]:
 
 
 def margin(buckets: Sequence[int], weights: Floats, bias: float) -> float:
-    """bias + sum of weights / sqrt(number of features); the bias alone for a text without tokens (the definition)."""
+    """bias + sum of weights / length of the vector of counts; the bias alone for a text without tokens (the definition)."""
     total = 0.0
     for bucket in buckets:
         total += float(weights[bucket])
-    return bias + total / math.sqrt(len(buckets)) if buckets else bias
+    return bias + total / math.sqrt(sum(n * n for n in Counter(buckets).values())) if buckets else bias
 
 
 @njit
@@ -117,16 +119,30 @@ def hash_all(texts: Buffers, bits: int) -> tuple[Buckets, Ints]:
 
 
 @njit
+def _lengths(buckets: Buckets, places: Ints, size: int) -> Doubles:
+    """Length of every text's vector of counts; 0 without features. `size`: the number of buckets."""
+    out, counts = np.zeros(len(places) - 1), np.zeros(size, np.int32)
+    for i in range(len(out)):
+        squares = np.int64(0)
+        for k in range(places[i], places[i + 1]):
+            counts[buckets[k]] += 1
+            squares += 2 * np.int64(counts[buckets[k]]) - 1  # n * n is the sum of the first n odd numbers
+        for k in range(places[i], places[i + 1]):
+            counts[buckets[k]] = 0
+        out[i] = math.sqrt(squares)
+    return out
+
+
+@njit
 def margins(buckets: Buckets, places: Ints, weights: Floats, bias: float) -> Doubles:
     """`margin` of every text hashed by `hash_all`, float64."""
-    out = np.full(len(places) - 1, bias)
+    out, lengths = np.full(len(places) - 1, bias), _lengths(buckets, places, len(weights))
     for i in range(len(out)):
-        n = places[i + 1] - places[i]
         total = 0.0
         for k in range(places[i], places[i + 1]):
             total += np.float64(weights[buckets[k]])
-        if n:
-            out[i] = bias + total / math.sqrt(n)
+        if lengths[i]:
+            out[i] = bias + total / lengths[i]
     return out
 
 
@@ -139,14 +155,14 @@ def descend(
     Text i has buckets[places[i]:places[i + 1]], its loss counts costs[i]-fold. `orders` (epochs, texts): the texts of each epoch
     in order. The rate falls linearly to 0. Sequential, so the result does not depend on the machine's number of cores.
     """
-    weights, bias = np.zeros(1 << bits, np.float32), 0.0
+    weights, bias, lengths = np.zeros(1 << bits, np.float32), 0.0, _lengths(buckets, places, 1 << bits)
     epochs, texts = orders.shape
     for step in range(epochs * texts):
         i = orders[step // texts, step % texts]
         start, end = places[i], places[i + 1]
         if start == end:
             continue
-        scale = 1.0 / math.sqrt(end - start)
+        scale = 1.0 / lengths[i]
         total = 0.0
         for k in range(start, end):
             total += np.float64(weights[buckets[k]])
