@@ -6,6 +6,9 @@ Ours is `tamis build` from .jsonl.zst to .jsonl.zst: all four scores of every do
 reads and writes plain .jsonl, its fastest, and runs its filters one after the other, so what one drops costs the next nothing.
 It runs as shipped (words and sentences by spaCy) and, the headline, with white-space words and sentences patched in; both on a
 fixed 20 MB sample. The kernels alone are timed on arrays in memory, after a first call.
+
+Then every further preset on the sample, by `tamis build`: alone, and added to the four in one pass, as CPU-seconds per GB of text
+that it adds. `--presets` prints only these.
 """
 
 from __future__ import annotations
@@ -22,24 +25,43 @@ import pyarrow as pa
 
 from tamis.data.score import Score
 from tamis.data.scores.c4 import C4Quality
+from tamis.data.scores.dclm import DclmQuality, DclmRepetition
+from tamis.data.scores.dolma import DolmaQuality, DolmaRepetition
 from tamis.data.scores.fineweb import FineWebQuality
 from tamis.data.scores.gopher import GopherQuality, GopherRepetition
 
 PEER = ("datatrove[io,processing]==0.10.1", "spacy==3.8.18")
-SCORES: tuple[Score, ...] = (GopherQuality(), GopherRepetition(), C4Quality(), FineWebQuality())
+SCORES: tuple[Score, ...] = (
+    *(GopherQuality(), GopherRepetition(), C4Quality(), FineWebQuality()),
+    *(DclmQuality(), DclmRepetition(), DolmaQuality(), DolmaRepetition()),
+)
 BATCH, KERNEL_TEXTS = 1024, 16 * 1024
+FOUR = "*gopher.repetition(), *gopher.quality(), *c4.quality(), *fineweb.quality()"
+PRESETS = {
+    "DCLM's rules": "*dclm.quality(), *dclm.repetition()",
+    "Dolma's rules": "*dolma.quality(), *dolma.repetition()",
+    "ROOTS, English, no lists": "*roots.quality('en', stop_words=None, flagged_words=None)",
+    "source code": "*code.quality()",
+    "language": "*language.english()",
+}
+CHAINS = {
+    "dclm_baseline, no lists": "presets.dclm_baseline(pages, presets.DclmLists())",
+    "dolma_web": "presets.dolma_web(pages)",
+}
 DECLARATION = """
 from tamis import Dataset
-from tamis.data.scores import c4, fineweb, gopher
+from tamis.data import presets
+from tamis.data.scores import c4, code, dclm, dolma, fineweb, gopher, language, roots
 
-kept = Dataset.jsonl({files}).keep(*gopher.repetition(), *gopher.quality(), *c4.quality(), *fineweb.quality())
+pages = Dataset.jsonl({files})
+kept = {chain}
 """
 
 
-def ours(work: Path, files: list[Path]) -> harness.Cost:
+def ours(work: Path, files: list[Path], chain: str = f"pages.keep({FOUR})") -> harness.Cost:
     """`tamis build` in fresh folders, so that nothing is found already computed."""
     place = Path(tempfile.mkdtemp(dir=work))
-    (place / "dataset.py").write_text(DECLARATION.format(files=tuple(f.name for f in files)))
+    (place / "dataset.py").write_text(DECLARATION.format(files=tuple(f.name for f in files), chain=chain))
     flags = ("--store", place / "store", "--data", files[0].parent, "--workers", "1", "--format", "jsonl.zst")
     cost = harness.spend([sys.executable, "-m", "tamis", "build", f"{place}/dataset.py:kept", "--to", place / "out", *flags])
     if not list((place / "out").rglob("*.jsonl.zst")):
@@ -70,15 +92,35 @@ def kernel(score: Score, batches: list[pa.Array], size: int) -> harness.Speed:
     return harness.Speed(f"  {type(score).__name__} alone", version, "score_batch in memory", size / min(times), 0, 0, size / 1e6)
 
 
+def presets(work: Path, sample: harness.Corpus) -> None:
+    """The cost of every further preset."""
+
+    def rate(chain: str) -> float:
+        return harness.measure("", "", "", sample, lambda files: ours(work, files, chain), ".jsonl.zst", warm=True).rate
+
+    four = rate(f"pages.keep({FOUR})")
+    print(f"\n{'preset':<28}{'MB/s alone':>12}{'added CPU-s/GB':>16}   (the four: {four / 1e6:.1f} MB/s)")
+    for name, rules in PRESETS.items():
+        added = 1e9 / rate(f"pages.keep({FOUR}, {rules})") - 1e9 / four
+        print(f"{name:<28}{rate(f'pages.keep({rules})') / 1e6:>12.1f}{added:>16.1f}", flush=True)
+    for name, chain in CHAINS.items():
+        print(f"{name:<28}{rate(chain) / 1e6:>12.1f}{'':>16}", flush=True)
+
+
 def main() -> None:
-    options = harness.arguments(__doc__ or "").parse_args()
+    parser = harness.arguments(__doc__ or "")
+    parser.add_argument("--presets", action="store_true", help="only the cost of the further presets")
+    options = parser.parse_args()
     work = Path(tempfile.mkdtemp(dir=options.work))
     try:
+        texts = harness.documents(options.data)
+        sample = harness.write_corpus(texts, work / "sample", harness.SAMPLE)
+        if options.presets:
+            presets(work, sample)
+            return
         python = harness.peer_python(options.peer_venv, "datatrove", PEER)
         version, peer_version = importlib.metadata.version("tamis"), harness.peer_version(python, "datatrove")
-        texts = harness.documents(options.data)
         whole = harness.write_corpus(texts, work / "whole")
-        sample = harness.write_corpus(texts, work / "sample", harness.SAMPLE)
 
         def peer(name: str, words: str, flags: str) -> harness.Speed:
             return harness.measure(name, peer_version, flags, sample, lambda f: datatrove(python, work, words, f), ".jsonl")
@@ -88,6 +130,7 @@ def main() -> None:
         batches = [pa.array(texts[i : i + BATCH], pa.large_string()) for i in range(0, KERNEL_TEXTS, BATCH)]
         size = sum(len(text.encode()) for text in texts[:KERNEL_TEXTS])
         alone = [kernel(score, batches, size) for score in SCORES]
+        presets(work, sample)
         patched = peer("datatrove, white-space words", "spaces", "tasks=1 workers=1, str.split for spaCy")
         shipped = peer("datatrove as shipped", "spacy", "tasks=1 workers=1")
         harness.report(
