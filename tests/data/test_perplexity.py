@@ -23,13 +23,14 @@ from tamis.core.store import Store
 from tamis.data import arpa
 from tamis.data.dataset import Dataset, Resolver
 from tamis.data.kneser_ney import discounts
-from tamis.data.ngrams import NGrams, Reading, train
+from tamis.data.ngrams import NGrams, Pieces, Reading, train
 from tamis.data.pinned import Pinned
 from tamis.data.scores.perplexity import Contrast, KenLMPerplexity, Perplexity, Trained, TrainNGrams
 from tamis.data.world import SHARES, World
 from tamis.kernels import ngrams as kernel
 from tamis.kernels.jit import buffers
 from tamis.kernels.ngrams import BEGIN, END, UNKNOWN, sentences
+from tamis.lm.tokenizer import Tokenizer, train_bpe
 from tamis.testing import TEXTS, conformance
 
 READINGS = [Reading(fold, lines) for fold in (True, False) for lines in (True, False)]
@@ -81,12 +82,17 @@ def test_folding_by_hand() -> None:
     assert sentences("A  b\n\nc\u00a0d", False, False) == [["A", "b", "c\u00a0d"]]
 
 
-def test_the_table_holds_what_python_says_of_every_code_point() -> None:
-    points = [*range(0x3500), *range(0x3500, 0xD800, 7), *range(0xE000, 0x40000, 31), 0xE0001, 0xE0150, 0x10FFFF]
-    texts = [f"a{chr(point)}b" for point in points if chr(point) != "\n"]
-    empty = kernel.vocabulary(*buffers(arrow(["x"])))
-    found = kernel.number(*buffers(arrow(texts)), *Reading(lines=False).arguments, *empty, 3)[0].tolist()
-    assert Counter(n > END for n in found)[True] == sum(len(sentences(text, True, False)[0]) for text in texts)
+def test_the_table_holds_what_is_said_of_every_code_point() -> None:
+    found = kernel.table(True)
+    for point, entry in enumerate(found.tolist()):
+        letter, sort = kernel.folded(chr(point))
+        assert entry >> 24 == sort and (sort in (kernel.CUT, kernel.GONE) or chr(entry & 0xFFFFFF) == letter), hex(point)
+    points = [0x20000, 0x2F800, 0x30000, 0x3FFFF, 0x40000, 0xE0001, 0xE0020, 0xE0080, 0xE0100, 0xE01EF, 0xE01F0, 0x10FFFF]
+    texts = [f"a{chr(point)}b" for point in points]
+    numbers = kernel.number(
+        *buffers(arrow(texts)), *Reading(lines=False).arguments, *kernel.vocabulary(*buffers(arrow(["x"]))), 3
+    )
+    assert sum(n > END for n in numbers[0].tolist()) == sum(len(sentences(text, True, False)[0]) for text in texts)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
@@ -303,6 +309,22 @@ def test_two_models_part_what_one_cannot(root: Path, tmp_path: Path) -> None:
     before, after = planted(POOL, root, tmp_path), planted(POOL.keep(score, min=0), root, tmp_path)
     assert after["clean"] >= 0.95 * before["clean"]
     assert after["spam"] <= 0.4 * before["spam"]
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_pieces_of_a_tokenizer_are_words(lines: bool, tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(train_bpe(CORPUS * 3, 300))
+    tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")
+    reading = Reading(False, lines, Pieces(Pinned.file(tmp_path / "tokenizer.json")))
+    model = train([arrow(CORPUS)], 3, reading)
+    found = model.score_batch(arrow(ODD), reading)
+    for i, text in enumerate(ODD):
+        parts = text.split("\n") if lines else [text]
+        assert found.words[i] == sum(len(tokenizer.encode(part)) for part in parts), text
+        assert math.isclose(model.score(text, reading)[0], found.logs[i], rel_tol=1e-12)
+    assert found.unknown[: len(CORPUS)].tolist() == [0] * len(CORPUS)
+    with pytest.raises(UsageError, match="never folded"):
+        Reading(True, lines, reading.pieces)
 
 
 def test_a_binary_file_of_kenlm_needs_its_library_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

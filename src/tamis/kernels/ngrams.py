@@ -25,6 +25,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from tamis.kernels import shingle
 from tamis.kernels.jit import njit
 from tamis.kernels.shingle import (
     HIGHS,
@@ -56,6 +57,7 @@ Logs = npt.NDArray[np.float32]
 UNKNOWN, BEGIN, END = range(3)
 SPECIAL = ("<unk>", "<s>", "</s>")
 LETTER, CUT, ALONE, JOINED, GONE = range(5)  # classes: part of a word, between words, a word, part of what stands before, nothing
+CLASSES = (LETTER, CUT, ALONE, JOINED, ALONE)  # of the kinds of `shingle`: word, space, single, mark, punctuation
 BLANKS = "\0\t\n\r "  # what KenLM's lmplz cuts at
 GRAM = np.dtype([("key", "u8"), ("prob", "f4"), ("backoff", "f4"), ("suffix", "u4"), ("next", "u4")])
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -75,7 +77,7 @@ def folded(char: str) -> tuple[str, int]:
     if 0x300 <= point < 0x370 or category in ("Cc", "Cf"):
         return char, GONE
     if category[0] in "PSM":
-        return char, JOINED if category[0] == "M" else ALONE
+        return lower_of(char), JOINED if category[0] == "M" else ALONE
     if category == "Nd":
         return "0", LETTER
     parts = unicodedata.normalize("NFD", char)
@@ -116,11 +118,15 @@ def _words(text: str, fold: bool) -> list[str]:
 def table(fold: bool) -> npt.NDArray[np.uint32]:
     """Code point -> folded code point and, in the highest 8 bits, its class; uint32, TABLE_SIZE entries."""
     out = np.arange(TABLE_SIZE, dtype=np.uint32)
-    if fold:
-        pairs = map(folded, map(chr, range(TABLE_SIZE)))
-        out = np.fromiter((ord(char) | sort << 24 for char, sort in pairs), np.uint32, TABLE_SIZE)
-    else:
-        out[[ord(char) for char in BLANKS]] |= np.uint32(CUT << 24)
+    out[[ord(char) for char in BLANKS]] |= np.uint32(CUT << 24)
+    if fold:  # what `folded` says, from the table of lower case and kinds, and one by one only where that is not enough
+        known = shingle.table()
+        out = known & 0xFFFFFF | np.array(CLASSES, np.uint32)[known >> 24] << 24
+        special = ("Cc", "Cf", "Nd", "Mn")
+        for point, char in enumerate(map(chr, range(TABLE_SIZE))):
+            if unicodedata.decomposition(char) or unicodedata.category(char) in special:
+                letter, sort = folded(char)
+                out[point] = ord(letter) | sort << 24
     out.setflags(write=False)
     return out
 
