@@ -106,10 +106,15 @@ def test_kernels_equal_their_definition(path: Path, texts: list[str]) -> None:
         assert label == (max(range(len(row)), key=lambda k: (row[k], k)) if row.any() else -1)
 
 
+@pytest.fixture(scope="module")
+def theirs(path: Path) -> Any:
+    """The same model in fastText."""
+    return pytest.importorskip("fasttext").load_model(str(path))
+
+
 @settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=4))
-def test_labels_and_probabilities_are_those_of_fasttext(path: Path, texts: list[str]) -> None:
-    theirs = pytest.importorskip("fasttext").load_model(str(path))
+def test_labels_and_probabilities_are_those_of_fasttext(path: Path, theirs: Any, texts: list[str]) -> None:
     agree(theirs, fasttext.load(Pinned.file(path)), texts)
 
 
@@ -228,7 +233,7 @@ def test_a_bad_file_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_a_damaged_file_gives_one_line_or_a_model_that_scores(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

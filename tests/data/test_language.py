@@ -56,7 +56,7 @@ def test_kernel_equals_definition(score: Score, texts: list[str]) -> None:
 
 @pytest.mark.parametrize("score", [Script(), Language(None), LanguageLines()], ids=repr)
 def test_conformance(score: Score) -> None:
-    conformance(score)
+    conformance(score, large=isinstance(score, Language))
 
 
 def test_kernel_equals_definition_on_real_documents(real_data: Path) -> None:
