@@ -79,7 +79,7 @@ def test_folding_by_hand() -> None:
         ["angstrom", "e"],
     ]
     assert sentences("中文x กา", True, True) == [["中", "文", "x", "ก", "า"]]
-    assert sentences("A  b\n\nc\u00a0d", False, False) == [["A", "b", "c\u00a0d"]]
+    assert sentences("A  b\n\nc\u00a0d\x0be\x0cf\x1cg", False, False) == [["A", "b", "c\u00a0d", "e", "f\x1cg"]]
 
 
 def test_the_table_holds_what_is_said_of_every_code_point() -> None:
@@ -335,7 +335,7 @@ def test_a_binary_file_of_kenlm_needs_its_library_and_says_so(tmp_path: Path, mo
 def test_kenlm_gives_the_same_perplexities(tmp_path: Path) -> None:
     pytest.importorskip("kenlm")
     arpa.write(train([arrow(CORPUS)], 3, Reading(False)), tmp_path / "m.arpa")
-    texts = [text for text in ODD if not re.search("[\x00\v\f\x1c-\x1f\x85]|</?s>|<unk>", text)]
+    texts = [text for text in ODD if not re.search("\x00|</?s>|<unk>", text)]
     for lines in (True, False):
         ours = Perplexity(Pinned.file(tmp_path / "m.arpa"), Reading(False, lines)).score_batch(arrow(texts))
         theirs = KenLMPerplexity(Pinned.file(tmp_path / "m.arpa"), lines).score_batch(arrow(texts))

@@ -42,7 +42,7 @@ class Trained:
     """A modified Kneser-Ney model of the kept rows of a Dataset.
 
     prune[k]: n-grams of k + 1 words that occur at most so often are left out. At most `most` bytes of text are used, documents
-    chosen by hash of id; 100 MB and order 5 take about 6 GB of memory.
+    chosen by hash of id; 100 MB and order 5 take about 5.5 GB of memory.
     """
 
     examples: Any

@@ -1,9 +1,9 @@
 """Signs of text that a machine or a template wrote: it compresses well, spends its words unevenly, and shares them with others.
 
 None of them tells who wrote a text. A table of figures, a poem with a refrain, source code and a legal notice look like templates
-to them; fluent text of a language model looks like anybody's. They find what repeats, inside a text or across texts: use them to
-find pages worth a look, and set thresholds by reading what falls (docs/perplexity.md shows figures by kind of page). *Words* are
-those of `tamis.kernels.shingle`, without punctuation.
+to them; fluent text that repeats nothing does not, whoever wrote it. They find what repeats, inside a text or across texts: use
+them to find pages worth a look, and set thresholds by reading what falls (docs/perplexity.md shows figures by kind of page).
+*Words* are those of `tamis.kernels.shingle`, without punctuation.
 """
 
 from __future__ import annotations
