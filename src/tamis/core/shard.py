@@ -38,7 +38,7 @@ def write_table(path: Path, table: pa.Table) -> None:
         table.combine_chunks(),
         path,
         compression="zstd",
-        compression_level=3,
+        compression_level=1,  # against 3: 2.6 times the speed, 15 % more bytes
         use_dictionary=repeated,
         write_statistics=False,
         row_group_size=ROW_GROUP,

@@ -122,7 +122,11 @@ class Keep(Operator):
             first[fails] = number
         rows = np.flatnonzero(first >= 0)
         chosen = first[rows].tolist()
-        evidence = [json.dumps({"value": columns[b][r].as_py()}) for b, r in zip(chosen, rows.tolist(), strict=True)]
+        evidence = [""] * len(rows)
+        for number, values in enumerate(columns):
+            mine = np.flatnonzero(first[rows] == number)
+            for place, value in zip(mine.tolist(), values.take(pa.array(rows[mine])).to_pylist(), strict=True):
+                evidence[place] = json.dumps({"value": value})
         table, out.ledger = carry(previous, rows, [self.bounds[b].reason for b in chosen], evidence)
         out.write(piece.spec, table)
 

@@ -22,7 +22,7 @@ from tamis.kernels.text import (
     table_size,
     word_length,
 )
-from tamis.kernels.unicode import LETTER, STOP
+from tamis.kernels.unicode import STOP
 
 LINES, STOPPED, SHORT, LINE_CHARACTERS, DUPLICATE_CHARACTERS, NEWLINES, WORDS = range(7)  # columns of `fineweb`
 JAVASCRIPT, POLICY, KEPT, SENTENCES, BRACKETS, LOREM = range(3, 9)  # columns of `c4`, after LINES, STOPPED, SHORT
@@ -40,8 +40,6 @@ def is_among(point: int, points: Any) -> bool:
 @njit
 def ends_sentence(blanked: Any, start: int, stop: int, flags: Any, closing: Any) -> bool:
     """Whether a word ends in a sentence-ending mark, closing quotes and brackets after it set aside."""
-    if flags[blanked[stop - 1]] & LETTER:  # nearly always
-        return False
     while start < stop:
         point, stop = last_code_point(blanked, start, stop)
         if not is_among(point, closing):
@@ -56,8 +54,10 @@ def measure_words(blanked: Any, start: int, stop: int, limit: int, flags: Any, c
     a, b = next_word(blanked, start, stop)
     while a < stop:
         words += 1
-        too_long |= b - a > limit and word_length(blanked, a, b) > limit
-        ended += ends_sentence(blanked, a, b, flags, closing)
+        if b - a > limit:
+            too_long |= word_length(blanked, a, b) > limit
+        if not 0x61 <= blanked[b - 1] <= 0x7A:  # nearly always a letter from a to z
+            ended += ends_sentence(blanked, a, b, flags, closing)
         a, b = next_word(blanked, b, stop)
     return words, too_long, ended
 
@@ -158,8 +158,10 @@ def c4(
     starts, stops, opens = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
     for t in range(texts):
         row = rows[t]
-        clean = grown(clean, offsets[t + 1] - offsets[t])
-        text = clean[: drop_citations(data[offsets[t] : offsets[t + 1]], citations, citation_offsets, clean)]
+        text = data[offsets[t] : offsets[t + 1]]
+        if count_byte(text, 0x5B):
+            clean = grown(clean, len(text))
+            text = clean[: drop_citations(text, citations, citation_offsets, clean)]
         blanked = blank(text, flags, blanked)
         find_phrases(text, phrases, phrase_offsets, tables, found)
         row[LOREM] = found[0]
