@@ -120,7 +120,7 @@ def test_the_answer_comes_first_and_the_order_is_fixed(pages: Pages) -> None:
 
 
 def test_rules_that_never_fire_alone_are_named(tmp_path: Path) -> None:
-    text, page = look(write(make(tmp_path, Shape(arms=3))))
+    _, page = look(write(make(tmp_path, Shape(arms=3))))
     shown = " ".join("".join(page.text).split())
     assert "1 of 3 rules fires, but never alone:" in shown and "1 never fires." in shown
     run = make(tmp_path / "none", Shape(arms=3))
