@@ -23,22 +23,11 @@ from tamis.kernels.text import (
     word_length,
 )
 from tamis.kernels.unicode import ALPHANUMERIC
-from tamis.kernels.words import buckets, count_ellipses, find_word
+from tamis.kernels.words import buckets, count_ellipses, find_word, has_kind
 
 WORDS, SOLID, OPENED, TWICE_MEDIAN, STOP_WORDS, SYMBOL_WORDS, SYMBOLS, LINES, BULLETS, DOTTED, SPACED, SINGLE = range(12)
 COLUMNS = 12
 HASH, DOT, SPACE = 0x23, 0x2E, 0x20
-
-
-@njit
-def is_solid(blanked: Any, start: int, stop: int, flags: Any) -> bool:
-    """Whether a word has an alphanumeric character."""
-    while start < stop:  # seldom more than once
-        point, width = code_point(blanked, start)
-        if flags[point] & ALPHANUMERIC:
-            return True
-        start += width
-    return False
 
 
 @njit
@@ -117,7 +106,7 @@ def usage(data: Any, offsets: Any, flags: Any, known: Any, known_offsets: Any, e
         while start < size:
             lengths[words] = word_length(blanked, start, stop)
             words += 1
-            row[SOLID] += is_solid(blanked, start, stop, flags)
+            row[SOLID] += has_kind(blanked, start, stop, flags, ALPHANUMERIC)
             row[SYMBOL_WORDS] += has_symbol(blanked, start, stop)
             if stop - start <= longest:
                 for i in range(stop - start):

@@ -52,11 +52,11 @@ def find_word(blanked: Any, start: int, stop: int, known: Any, offsets: Any, buc
 
 
 @njit
-def has_letter(blanked: Any, start: int, stop: int, flags: Any) -> bool:
-    """Whether a word has an alphabetic character."""
+def has_kind(blanked: Any, start: int, stop: int, flags: Any, kind: int) -> bool:
+    """Whether a word has a character with the flag `kind`, such as LETTER."""
     while start < stop:  # seldom more than once
         point, width = code_point(blanked, start)
-        if flags[point] & LETTER:
+        if flags[point] & kind:
             return True
         start += width
     return False
@@ -93,7 +93,7 @@ def quality(data: Any, offsets: Any, flags: Any, known: Any, known_offsets: Any,
         seen[:] = False
         start, stop = next_word(blanked, 0, size)
         while start < size:
-            row[LETTERED] += has_letter(blanked, start, stop, flags)
+            row[LETTERED] += has_kind(blanked, start, stop, flags, LETTER)
             k = find_word(blanked, start, stop, known, known_offsets, bucket)
             if k >= 0:
                 seen[k] = True
