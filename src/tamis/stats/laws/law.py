@@ -59,7 +59,7 @@ class Law:
 
     def columns(self, x: Mapping[str, Floats], *exponents: Floats) -> list[Floats | float]:
         """One array per coefficient, of shape (..., n), from inputs (n,) and exponents (..., 1)."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define columns")
 
     def offset(self) -> float:
         """What is added to the columns with no coefficient."""
