@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tamis.core import disk
+from tamis.core.budget import refuse_what_cannot_fit
 from tamis.core.errors import TamisError
 from tamis.core.step import ALIGNED, DROPPED, PROGRESS, Inputs, Operator, Output, Piece, Published, Step, Where, walk
 from tamis.core.store import Receipt, Store, open_published
@@ -295,6 +296,7 @@ def _wave(ready: Sequence[Step], store: Store, runner: Runner, where: Where, lis
     groups: dict[object, list[Part]] = {}
     for step in ready:
         inputs = tuple(store.get(i) for i in step.inputs)
+        refuse_what_cannot_fit(step.label, step.op.needs(inputs), store.path)
         pieces = step.op.jobs(inputs, where)
         order[step.key] = [p.name for p in pieces]
         missing[step.key] = set(order[step.key])

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from tamis.core import disk, shard
+from tamis.core.budget import Needs
 from tamis.core.errors import TamisError
 from tamis.core.key import describe, digest
 from tamis.core.ledger import Ledger
@@ -165,6 +166,10 @@ class Operator:
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         raise TypeError(f"{type(self).__name__} does not define run")
+
+    def needs(self, inputs: Inputs) -> Needs:
+        """Memory of a job and disk of the step, for operators whose needs grow with the corpus; by default not worth stating."""
+        return Needs()
 
     def summary(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Facts of the step from the facts of its jobs; by default numbers are added and the rest is refused."""

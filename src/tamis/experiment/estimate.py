@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tamis.core.budget import readable
 from tamis.core.errors import TamisError
 from tamis.core.runner import Local, run
 from tamis.core.step import Where
@@ -56,8 +57,8 @@ def estimate(plan: Plan, store: Store) -> Iterator[str]:
     size = published_bytes(plan)
     edits = 1 + max(sum(isinstance(s.step.op, EditText) for s in a.stages) for a in plan.arms)
     tokens = len(plan.arms) * size * 0.6
-    yield f"memory: {ORDER_BYTES} B a document for the order of training; {_size(largest * ADAM_BYTES)} of model state a run"
-    yield f"disk: about {_size(size * edits + tokens)} for {_size(size)} of sources, {_free(store.path)} free"
+    yield f"memory: {ORDER_BYTES} B a document for the order of training; {readable(largest * ADAM_BYTES)} of model state a run"
+    yield f"disk: about {readable(size * edits + tokens)} for {readable(size)} of sources, {_free(store.path)} free"
 
 
 def vocabulary_of(experiment: Experiment) -> int:
@@ -121,15 +122,7 @@ def published_bytes(plan: Plan) -> float:
     return total
 
 
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 def _free(path: Path) -> str:
     while not path.exists():
         path = path.parent
-    return _size(shutil.disk_usage(path).free)
+    return readable(shutil.disk_usage(path).free)
