@@ -13,11 +13,15 @@ from planted import Here, copy_of, generated, name_id, outcome, plain_jaccard, p
 
 from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import run
-from tamis.core.step import Inputs, Output, Piece, Step, Where
+from tamis.core.step import Inputs, Output, Piece, Where, walk
 from tamis.core.store import Store
-from tamis.data.dedup import Exact, MinHash, Signatures, Survivors
+from tamis.data.dedup import Exact, MinHash
+from tamis.data.dedup.bands import Bands
+from tamis.data.dedup.canaries import CANARIES
+from tamis.data.dedup.minhash import Signatures, near_duplicates
 from tamis.data.score import Score
 from tamis.data.select import View
+from tamis.kernels.minhash import chance
 
 REAL = ("text/wikipedia-vital-en", "text/qa-medquad-en", "text/recipes-wikibooks-en", "text/wikipedia-vital-fr")
 
@@ -153,34 +157,91 @@ def test_a_preferred_score_decides_who_survives(op: Any, tmp_path: Path) -> None
 
 
 @dataclass(frozen=True)
-class Zeros(Signatures):
-    """Signatures that were never filled in, as by a writer that failed silently."""
+class Broken(Signatures):
+    """Signatures on disk that do not belong to the text; those of planted copies are computed anew, and are right."""
+
+    how: str = "numbers"
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         rows = next(s.rows for s in inputs[0].shards if s.name == piece.spec)
+        numbers = np.arange(rows * self.bands, dtype="<u8") if self.how == "numbers" else np.zeros(rows * self.bands, "<u8")
+        raw = pa.py_buffer(numbers.tobytes())
+        signature = pa.FixedSizeBinaryArray.from_buffers(pa.binary(8 * self.bands), rows, [None, raw])
+        shingles = pa.array([0 if self.how == "empty" else 9] * rows, pa.int32())
         out.ledger.rows_in = out.ledger.rows_out = rows
-        signature = pa.array([k.to_bytes(4, "big") * self.bands for k in range(rows)], pa.binary(4 * self.bands))
-        out.write(piece.spec, pa.table({"signature": signature, "shingles": pa.array([9] * rows, pa.int32())}))
+        out.write(piece.spec, pa.table({"signature": signature, "shingles": shingles}))
 
 
-@dataclass(frozen=True)
-class Empty(Signatures):
-    """Signatures that say that no text has a word."""
-
-    def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
-        rows = next(s.rows for s in inputs[0].shards if s.name == piece.spec)
-        out.ledger.rows_in = out.ledger.rows_out = rows
-        signature = pa.array([bytes(4 * self.bands)] * rows, pa.binary(4 * self.bands))
-        out.write(piece.spec, pa.table({"signature": signature, "shingles": pa.array([0] * rows, pa.int32())}))
-
-
-@pytest.mark.parametrize("broken", [Zeros, Empty])
-def test_canaries_stop_a_step_whose_signatures_are_not_those_of_the_text(broken: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["numbers", "zeros", "empty"])
+def test_canaries_stop_a_step_whose_signatures_are_not_those_of_the_text(how: str, tmp_path: Path) -> None:
     rows, _ = plant(generated(20, np.random.default_rng(10)), np.random.default_rng(11))
     view = view_of(rows)
-    step = Step(Survivors(None, 14, 8, 5, 0.8), (*view, Step(broken(14, 8, 5), (view.text,))))
-    with pytest.raises(TamisError, match="planted copies were not found"):
+    step = near_duplicates(Broken(14, 8, 5, how), 0.8, None, None, view, no_dataset)
+    with pytest.raises(TamisError, match="planted copies were judged wrongly"):
         run([step], Store(tmp_path), Here(), Where())
+
+
+def test_canaries_measure_the_curve_and_reach_neither_ledger_nor_output(tmp_path: Path) -> None:
+    rows = [(f"r{k}", text) for k, text in enumerate(generated(300, np.random.default_rng(12)))]
+    view = view_of(rows, 2)
+    step = MinHash(bands=4, rows=4).select(view, no_dataset)
+    assert outcome(view, step, tmp_path) == {}
+    bands = next(s for s in walk([step]) if isinstance(s.op, Bands))
+    curve = Store(tmp_path).get(bands).facts["curve"]
+    assert len(curve) == CANARIES
+    expected = sum(chance(j, 4, 4) for j, _ in curve)
+    assert abs(sum(found for _, found in curve) - expected) < 4 * np.sqrt(expected)
+    assert all(found for j, found in curve if j == 1) and sum(j == 1 for j, _ in curve) >= CANARIES // 4
+    assert not all(found for _, found in curve)
+
+
+def test_against_another_dataset_only_new_rows_are_judged(tmp_path: Path) -> None:
+    generator = np.random.default_rng(13)
+    texts = generated(60, generator)
+    old = view_of([(f"o{k}", t) for k, t in enumerate(texts[:40])] + [("o-again", texts[0])], 2)
+    new = [(f"n{k}", copy_of(t, "0.5%", generator)) for k, t in enumerate(texts[20:])] + [("n-again", texts[59])]
+    for op in (MinHash(against="old"), Exact(against="old")):
+        view = view_of(new, 3)
+        found = outcome(view, op.select(view, lambda _: old), tmp_path / type(op).__name__)
+        names = {name_id(name): name for name, _ in new} | {name_id(f"o{k}"): f"o{k}" for k in range(40)}
+        for own, (_, evidence) in found.items():
+            assert names[own].startswith("n") and evidence["survivor"] in names
+        if isinstance(op, MinHash):
+            lost = {names[own]: names[evidence["survivor"]] for own, (_, evidence) in found.items()}
+            assert {k: v for k, v in lost.items() if v.startswith("o")} == {f"n{k}": f"o{k + 20}" for k in range(20)}
+            assert len(lost) == 21  # and one of the two copies of the last text
+
+
+def test_a_second_crawl_reuses_the_signatures_of_the_first(tmp_path: Path) -> None:
+    first, second = (
+        view_of([(f"{name}{k}", t) for k, t in enumerate(generated(10, np.random.default_rng(14)))]) for name in "ab"
+    )
+    store = Store(tmp_path)
+    run([MinHash().select(first, no_dataset)], store, Here(), Where())
+    step = MinHash(against="first").select(second, lambda _: first)
+    fresh = [s for s in walk([step]) if store.find(s) is None and isinstance(s.op, Signatures)]
+    assert [s.inputs[0] for s in fresh] == [second.text]
+
+
+def test_parts_and_ranges_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(15)
+    rows, _ = plant(generated(120, generator), generator)
+    expected = [dropped(rows, op, tmp_path / f"a{i}", 5) for i, op in enumerate((MinHash(), Exact(normalise=True)))]
+    monkeypatch.setattr("tamis.data.dedup.bands.RANGE_ROWS", 50)
+    monkeypatch.setattr("tamis.data.dedup.bands.PART_SHINGLES", 1000)
+    monkeypatch.setattr("tamis.data.dedup.exact.PART_ROWS", 40)
+    monkeypatch.setattr("tamis.data.shuffle.GROUP_ROWS", 30)
+    assert [dropped(rows, op, tmp_path / f"b{i}", 5) for i, op in enumerate((MinHash(), Exact(normalise=True)))] == expected
+    assert len(expected[0]) > 30 and len(list((tmp_path / "b0").glob("verdicts-*/*.arrow"))) > 3
+
+
+def test_a_miss_rate_gives_bands_and_rows() -> None:
+    op = MinHash.for_miss_rate(0.01, 0.8)
+    assert 1 - op.chance(0.8) <= 0.01 and op.bands * op.rows <= 256 and op.threshold == 0.8
+    with pytest.raises(UsageError, match="permutations cannot find"):
+        MinHash.for_miss_rate(1e-9, 0.1, permutations=16)
+    with pytest.raises(UsageError, match="miss must be"):
+        MinHash.for_miss_rate(0.0)
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 0.0}, {"threshold": 1.5}, {"bands": 0}, {"ngram": 0}])

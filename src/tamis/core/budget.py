@@ -49,6 +49,13 @@ def _reclaimable() -> int:
         return 0
 
 
+def free_disk(path: Path) -> int:
+    """Bytes free where `path` is or will be."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
 def readable(count: float) -> str:
     """Bytes for people."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -60,7 +67,9 @@ def readable(count: float) -> str:
 
 def refuse_what_cannot_fit(label: str, needs: Needs, store: Path) -> None:
     """TamisError if one job's memory or the step's disk exceeds what there is."""
-    memory, disk = available_memory(), shutil.disk_usage(store).free
+    if needs == Needs():
+        return
+    memory, disk = available_memory(), free_disk(store)
     if needs.memory > memory:
         raise TamisError(
             f"{label} needs {readable(needs.memory)} of memory and {readable(memory)} is available: use a larger machine"
@@ -71,4 +80,4 @@ def refuse_what_cannot_fit(label: str, needs: Needs, store: Path) -> None:
         )
 
 
-__all__ = ["Needs", "available_memory", "readable", "refuse_what_cannot_fit"]
+__all__ = ["Needs", "available_memory", "free_disk", "readable", "refuse_what_cannot_fit"]

@@ -27,7 +27,7 @@ from tamis.core.errors import UsageError
 from tamis.core.ledger import Ledger
 from tamis.core.step import Inputs, Output, Piece, Published, Step
 from tamis.data.apply import scored
-from tamis.data.dedup import Choice, Indices, Rows
+from tamis.data.choice import Choice, Indices, Rows
 from tamis.data.score import Field
 from tamis.data.select import Resolve, View, carry
 

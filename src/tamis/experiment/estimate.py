@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tamis.core.budget import readable
+from tamis.core.budget import free_disk, readable
 from tamis.core.errors import TamisError
 from tamis.core.runner import Local, run
 from tamis.core.step import Where
@@ -58,7 +58,7 @@ def estimate(plan: Plan, store: Store) -> Iterator[str]:
     edits = 1 + max(sum(isinstance(s.step.op, EditText) for s in a.stages) for a in plan.arms)
     tokens = len(plan.arms) * size * 0.6
     yield f"memory: {ORDER_BYTES} B a document for the order of training; {readable(largest * ADAM_BYTES)} of model state a run"
-    yield f"disk: about {readable(size * edits + tokens)} for {readable(size)} of sources, {_free(store.path)} free"
+    yield f"disk: about {readable(size * edits + tokens)} for {readable(size)} of sources, {readable(free_disk(store.path))} free"
 
 
 def vocabulary_of(experiment: Experiment) -> int:
@@ -120,9 +120,3 @@ def published_bytes(plan: Plan) -> float:
             for name, size, _ in getattr(stage.step.op, "files", ()):
                 total += size * (1.0 if name.endswith((".gz", ".zst", ".parquet")) else PUBLISHED)
     return total
-
-
-def _free(path: Path) -> str:
-    while not path.exists():
-        path = path.parent
-    return readable(shutil.disk_usage(path).free)

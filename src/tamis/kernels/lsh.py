@@ -8,6 +8,8 @@ a cluster of k copies costs k comparisons, not k squared.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,41 +17,108 @@ from tamis.kernels.jit import njit
 from tamis.kernels.shingle import Hashes, Offsets
 
 Places = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.int8]
+Ints = npt.NDArray[np.signedinteger[Any]]
+ROW, REFERENCE, CANARY = range(3)  # what becomes of a row: a choice; kept unseen; dropped or not, but no survivor
 
 
-def buckets(bands: npt.NDArray[np.uint32]) -> Places:
+def buckets(bands: Hashes) -> Places:
     """For each row and band the first place of its bucket, int32 (rows, bands).
 
-    Places of a band run from 0 to rows - 1; a bucket of k rows owns k places. Memory: 4 bytes per row and band, and 32 per row.
+    Places of a band run from 0 to rows - 1; a bucket of k rows owns k places. Memory: 4 bytes per row and band, and 40 per row.
     """
     rows, count = bands.shape
     out = np.empty((rows, count), np.int32)
-    number = np.arange(rows, dtype=np.uint64)
     for band in range(count):
-        packed = bands[:, band].astype(np.uint64) << np.uint64(32) | number
-        packed.sort()
+        order = np.argsort(bands[:, band], kind="stable")
+        own = bands[order, band]
         fresh = np.ones(rows, bool)
-        fresh[1:] = packed[1:] >> np.uint64(32) != packed[:-1] >> np.uint64(32)
-        first = np.maximum.accumulate(np.where(fresh, np.arange(rows), 0))
-        out[(packed & np.uint64(0xFFFFFFFF)).astype(np.int64), band] = first
+        fresh[1:] = own[1:] != own[:-1]
+        out[order, band] = np.maximum.accumulate(np.where(fresh, np.arange(rows), 0))
     return out
 
 
-def have_company(bands: npt.NDArray[np.uint32], among: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Whether each of the rows `among` shares a bucket with another of them in any band: only those need their text again.
-    Memory: 40 bytes a row."""
-    rows, count = len(among), bands.shape[1]
-    out = np.zeros(rows, bool)
-    number = np.arange(rows, dtype=np.uint64)
-    for band in range(count):
-        packed = bands[among, band].astype(np.uint64) << np.uint64(32) | number
-        packed.sort()
-        same = packed[1:] >> np.uint64(32) == packed[:-1] >> np.uint64(32)
-        together = np.zeros(rows, bool)
-        together[1:] |= same
-        together[:-1] |= same
-        out[(packed[together] & np.uint64(0xFFFFFFFF)).astype(np.int64)] = True
-    return out
+@njit
+def _members(hashes: Hashes, repeated: Hashes, sieve: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Places of the hashes that are among `repeated` (rising); sieve: see `shared`."""
+    mask = np.uint64(len(sieve) - 1)
+    out, count = np.empty(max(2 * len(repeated), 1), np.int64), 0
+    for i in range(len(hashes)):
+        if not sieve[hashes[i] & mask]:
+            continue
+        low, high = 0, len(repeated)
+        while low < high:
+            middle = (low + high) >> 1
+            if repeated[middle] < hashes[i]:
+                low = middle + 1
+            else:
+                high = middle
+        if low < len(repeated) and repeated[low] == hashes[i]:
+            if count == len(out):
+                grown = np.empty(2 * count, np.int64)
+                grown[:count] = out
+                out = grown
+            out[count] = i
+            count += 1
+    return out[:count].copy()
+
+
+def shared(hashes: Hashes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Places of all hashes that occur more than once, bucket after bucket and rising inside one; and where a bucket starts.
+
+    Memory: 8 bytes a hash besides them, and about 40 for each that is shared.
+    """
+    ordered = np.sort(hashes)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    del ordered
+    fresh = np.ones(len(repeated), bool)
+    fresh[1:] = repeated[1:] != repeated[:-1]
+    repeated = repeated[fresh]
+    sieve = np.zeros(1 << max(6, (8 * len(repeated)).bit_length()), bool)
+    sieve[(repeated & np.uint64(len(sieve) - 1)).astype(np.int64)] = True
+    places = _members(hashes, repeated, sieve)
+    own = hashes[places]
+    order = np.argsort(own, kind="stable")
+    places, own = places[order], own[order]
+    start = np.ones(len(places), bool)
+    start[1:] = own[1:] != own[:-1]
+    return places, start
+
+
+@njit
+def _root(parent: Ints, row: int) -> Any:
+    while parent[row] != row:
+        parent[row] = parent[parent[row]]
+        row = parent[row]
+    return row
+
+
+@njit
+def link(parent: Ints, rows: npt.NDArray[np.int64], start: npt.NDArray[np.bool_]) -> None:
+    """Join the clusters of rows that lie in one bucket; `parent` (its own number for a row alone) is changed in place.
+
+    Invariant: a parent is never larger than its child, so a cluster's root is its smallest row.
+    """
+    for k in range(1, len(rows)):
+        if start[k]:
+            continue
+        a, b = _root(parent, rows[k - 1]), _root(parent, rows[k])
+        if a < b:
+            parent[b] = a
+        elif b < a:
+            parent[a] = b
+
+
+@njit
+def flatten(parent: Ints) -> npt.NDArray[np.bool_]:
+    """Point every row to its root, in place; returns which rows are in a cluster of at least two."""
+    together = np.zeros(len(parent), np.bool_)
+    for row in range(len(parent)):
+        parent[row] = parent[parent[row]]
+        if parent[row] != row:
+            together[row] = True
+            together[parent[row]] = True
+    return together
 
 
 @njit
@@ -69,13 +138,13 @@ def jaccard(left: Hashes, right: Hashes, threshold: float) -> float:
 
 @njit
 def greedy(
-    places: Places, hashes: Hashes, starts: Offsets, ends: Offsets, threshold: float
+    places: Places, hashes: Hashes, starts: Offsets, ends: Offsets, threshold: float, roles: Flags
 ) -> tuple[Places, npt.NDArray[np.float64]]:
     """Survivors among rows that lie in order of preference.
 
     places: from `buckets`, (rows, bands). Row i's set of shingles (`shingle.shingle_sets`) is hashes[starts[i]:ends[i]].
-    Returns each row's survivor (int32, -1: the row is kept) and the similarity to it (0.0 if kept).
-    Memory: 8 bytes per row and band, and 16 per row.
+    roles: ROW, REFERENCE or CANARY of each row. Returns each row's survivor (int32, -1: the row is kept) and the similarity to it
+    (0.0 if kept). Memory: 8 bytes per row and band, and 16 per row.
     """
     rows, bands = places.shape
     survivor, similarity = np.full(rows, -1, np.int32), np.zeros(rows)
@@ -84,7 +153,7 @@ def greedy(
     seen = np.full(rows, -1, np.int32)
     for row in range(rows):
         candidates = [np.int32(0) for _ in range(0)]
-        for band in range(bands):
+        for band in range(bands if roles[row] != REFERENCE else 0):
             first = places[row, band]
             for k in range(first, first + count[band, first]):
                 other = kept[band, k]
@@ -97,9 +166,12 @@ def greedy(
             if value >= threshold:
                 survivor[row], similarity[row] = other, value
                 break
-        if survivor[row] < 0:
+        if survivor[row] < 0 and roles[row] != CANARY:
             for band in range(bands):
                 first = places[row, band]
                 kept[band, first + count[band, first]] = row
                 count[band, first] += 1
     return survivor, similarity
+
+
+__all__ = ["CANARY", "REFERENCE", "ROW", "buckets", "flatten", "greedy", "jaccard", "link", "shared"]

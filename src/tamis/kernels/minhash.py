@@ -1,19 +1,21 @@
 """MinHash signatures, folded into bands (Broder 1997; banding: Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, ch. 3).
 
 `bands * rows` permutations of 32-bit shingle hashes, each x -> a*x + b mod 2^32 with odd a; the minima of each band are folded
-into 32 bits. Two texts with Jaccard similarity J agree in at least one band with probability 1 - (1 - J**rows)**bands, plus 2^-32
-a band by accident. Accidents only cost time: every candidate is verified exactly (`kernels.lsh`).
+into 64 bits. Two texts with Jaccard similarity J agree in at least one band with probability 1 - (1 - J**rows)**bands, plus 2^-64
+a band by accident (at ten billion texts 32 bits would give each of them two chance companions a band). Every candidate is
+verified exactly (`kernels.lsh`).
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from tamis.kernels.jit import Buffers, njit
-from tamis.kernels.shingle import K1, U0, U32, Bytes, Offsets, finish, hash_words, longest, normalise, roll, table
+from tamis.kernels.shingle import K1, U0, U32, Bytes, Hashes, Offsets, finish, hash_words, longest, normalise, roll, table
 
 Words32 = npt.NDArray[np.uint32]
 
@@ -49,9 +51,9 @@ def _signatures(
     bands: int,
     ngram: int,
     punctuation: bool,
-) -> tuple[Words32, npt.NDArray[np.int32]]:
+) -> tuple[Hashes, npt.NDArray[np.int32]]:
     texts, rows, size = len(offsets) - 1, len(a) // bands, longest(offsets)
-    out, counts = np.zeros((texts, bands), np.uint32), np.zeros(texts, np.int32)
+    out, counts = np.zeros((texts, bands), np.uint64), np.zeros(texts, np.int32)
     scratch = np.empty(3 * size + 16, np.uint8)
     words, shingles, x = np.empty(size + 1, np.uint64), np.empty(size + 1, np.uint64), np.empty(size + 1, np.uint32)
     for i in range(texts):
@@ -67,14 +69,14 @@ def _signatures(
             for row in range(band * rows, (band + 1) * rows):
                 h = (h ^ np.uint64(_minimum(x, n, a[row], b[row]))) * K1
                 h ^= h >> U32
-            out[i, band] = np.uint32(finish(h, band) >> U32)
+            out[i, band] = finish(h, band)
     return out, counts
 
 
 def signatures(
     texts: Buffers, bands: int = 14, rows: int = 8, ngram: int = 5, punctuation: bool = True
-) -> tuple[Words32, npt.NDArray[np.int32]]:
-    """Band hashes, uint32 (texts, bands), and the number of shingles of each text, int32 (0: a text without words, no candidate).
+) -> tuple[Hashes, npt.NDArray[np.int32]]:
+    """Band hashes, uint64 (texts, bands), and the number of shingles of each text, int32 (0: a text without words, no candidate).
 
     Memory besides the result: 23 bytes per byte of the longest text.
     """
@@ -84,4 +86,15 @@ def signatures(
 
 def chance(jaccard: float, bands: int, rows: int) -> float:
     """Probability that two texts of this similarity become candidates."""
-    return float(1 - (1 - jaccard**rows) ** bands)
+    return -math.expm1(bands * math.log1p(-min(jaccard**rows, 1 - 1e-16)))
+
+
+def parameters(threshold: float, miss: float, permutations: int = 256) -> tuple[int, int]:
+    """The (bands, rows) that overlook a pair at `threshold` with a probability of at most `miss`: of those with at most this many
+    permutations the one with the most rows, so the fewest candidates below the threshold. ValueError if there is none."""
+    for rows in range(permutations, 0, -1):
+        agree = threshold**rows
+        bands = 1 if agree >= 1 else math.ceil(math.log(miss) / math.log1p(-agree)) if agree > 1e-12 else permutations + 1
+        if bands * rows <= permutations:
+            return max(bands, 1), rows
+    raise ValueError(f"{permutations} permutations cannot find pairs at J = {threshold:g} with a miss rate of {miss:g}")
