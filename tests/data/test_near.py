@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from planted import Here, copy_of, generated, name_id, outcome, plain_jaccard, real, view_of
 
-from tamis.core.errors import UsageError
+from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import run
 from tamis.core.step import Step, Where
 from tamis.core.store import Store
@@ -77,9 +77,10 @@ def test_shards_do_not_change_the_outcome(tmp_path: Path) -> None:
 
 
 def test_references_that_a_selection_dropped_do_not_count(tmp_path: Path) -> None:
-    text = generated(1, np.random.default_rng(6))[0]
-    assert marked([("r", text)], [("h", text)], tmp_path / "0", Nearness()) != {}
-    assert marked([("r", text)], [("h", text)], tmp_path / "1", Nearness(), cut=("h",)) == {}
+    text, other = generated(2, np.random.default_rng(6))
+    references = [("h", text), ("other", other)]
+    assert marked([("r", text)], references, tmp_path / "0", Nearness()) != {}
+    assert marked([("r", text)], references, tmp_path / "1", Nearness(), cut=("h",)) == {}
 
 
 def test_rows_dropped_before_keep_their_reason_and_a_leak_of_the_same_id_is_found(tmp_path: Path) -> None:
@@ -103,17 +104,30 @@ def test_near_is_declared_with_a_dataset_and_its_settings_enter_the_key(tmp_path
     assert len(keys) == 3
 
 
-def test_empty_reference_and_empty_text(tmp_path: Path) -> None:
-    rule = Nearness(jaccard=0.5)
-    assert marked([("r", "a text of some words")], [], tmp_path / "0", rule) == {}
-    assert marked([], [("h", "a text of some words")], tmp_path / "1", rule) == {}
-    assert marked([("r", "")], [("h", "")], tmp_path / "2", rule) == {}
+def test_empty_rows_are_near_nothing(tmp_path: Path) -> None:
+    rule, text = Nearness(jaccard=0.5), generated(1, np.random.default_rng(6))[0]
+    assert marked([], [("h", text)], tmp_path / "1", rule) == {}
+    assert marked([("r", ""), ("s", " .,- ")], [("h", text), ("empty", "")], tmp_path / "2", rule) == {}
+
+
+@pytest.mark.parametrize(
+    ("references", "message"),
+    [
+        ([], "the reference has no rows"),
+        ([("h", ""), ("i", "too short")], "none of the 2 references can be searched for: none has 8 words"),
+        ([("h", "1 2 3 4 5 6 7 8 9 10 11 12 13 14"), ("i", "la " * 20)], "none of the 2 references can be searched for"),
+    ],
+)
+def test_a_reference_that_finds_nothing_is_an_error(references: list[tuple[str, str]], message: str, tmp_path: Path) -> None:
+    with pytest.raises(TamisError, match=message):
+        marked([("r", "some text")], references, tmp_path, Nearness())
 
 
 def test_references_too_short_to_search_are_counted(tmp_path: Path) -> None:
-    reference = view_of([("a", "too short"), ("b", generated(1, np.random.default_rng(8))[0])])
+    reference = view_of([("a", "too short"), ("b", generated(1, np.random.default_rng(8))[0]), ("c", "7 " * 30)])
     (index,) = run([Step(NearIndex(Nearness()), reference)], Store(tmp_path), Here(), Where())
-    assert index.facts == {"references": 2, "unsearchable": 1}
+    assert index.facts == {"references": 3, "unsearchable": 2}
+    assert index.read("references.parquet").column("searchable").to_pylist() == [False, True, False]
 
 
 @pytest.mark.parametrize("wrong", [{"span": None}, {"jaccard": 0.0}, {"span": 5}, {"shortest": 0}])

@@ -20,7 +20,7 @@ from tamis.core.runner import run as run_steps
 from tamis.core.step import Where
 from tamis.core.store import Store
 from tamis.experiment.command import Options, execute, make_plan
-from tamis.experiment.record import final_ids
+from tamis.experiment.disjoint import final_ids
 from tamis.stats.compare import Compare
 
 FILE = Path(__file__).with_name("small.py")

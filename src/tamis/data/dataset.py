@@ -5,7 +5,7 @@ selection of its rows). Scores are keyed by the text they read, so arms share th
 selection.
 
 The hold-out is cut here, at the root, before any arm exists: the first selection of every text that comes from a source (after
-extraction) drops the rows whose hash of id falls below the hold-out's fraction.
+extraction) drops the rows that the hold-out takes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tamis.core.errors import UsageError
 from tamis.core.step import Step, kebab
 from tamis.data.apply import EditText, UnionSelection, UnionText, scored
 from tamis.data.edit import Edit
+from tamis.data.holdout import Holdout as Holdout
 from tamis.data.score import Field, Rule, Score, Value
 from tamis.data.select import All, Bound, Keep, Sample, Select, TopFraction, View
 from tamis.data.source import Html, Hub, Jsonl, ParquetFiles, ReadSource, Source, Text, Warc
@@ -26,19 +27,6 @@ from tamis.data.source import Html, Hub, Jsonl, ParquetFiles, ReadSource, Source
 if TYPE_CHECKING:
     import pandas
     import pyarrow as pa
-
-
-@dataclass(frozen=True)
-class Holdout:
-    """The part of every source that no arm may train on: a hash of id decides, fixed for the experiment."""
-
-    fraction: float = 0.01
-    seed: int = 0
-    near: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 0 < self.fraction < 0.5:
-            raise UsageError(f"Holdout: fraction must be between 0 and 0.5, not {self.fraction}")
 
 
 @dataclass(frozen=True)
@@ -209,6 +197,10 @@ class Resolver:
             self._views[dataset], self._stages[dataset] = view, stages
         return self._views[dataset]
 
+    def __call__(self, dataset: Dataset) -> View:
+        """For operators that refer to another dataset (`Resolve`)."""
+        return self.view(dataset)
+
     def stages(self, dataset: Dataset) -> list[Stage]:
         """The chain of operators from the source on; the parts of a union come one after another."""
         self.view(dataset)
@@ -219,9 +211,7 @@ class Resolver:
         if self.holdout is None:
             raise UsageError("this experiment has no hold-out")
         text, _ = self._root(dataset)
-        return View(
-            text, Step(Sample(self.holdout.fraction, self.holdout.seed, reason="not held out"), (text, Step(All(), (text,))))
-        )
+        return View(text, self.holdout.taken(text, Step(All(), (text,))))
 
     def _resolve(self, dataset: Dataset) -> tuple[View, list[Stage]]:
         if not dataset.parents or _is_extraction(dataset):
@@ -245,7 +235,7 @@ class Resolver:
             columns = self.columns(op.field.score, view)
             reason = f"below the top {op.fraction:.0%} by {kebab(type(op.field.score).__name__)}"
             return Step(TopFraction(op.field.name, op.fraction, reason), (*view, columns))
-        return op.select(view, self.view)
+        return op.select(view, self)
 
     def columns(self, score: Score, view: View) -> Step:
         """The columns of one score beside a view's text."""
@@ -277,8 +267,7 @@ class Resolver:
         everything = Step(All(), (text,))
         if self.holdout is None:
             return View(text, everything), stages
-        cut = Sample(self.holdout.fraction, self.holdout.seed, complement=True, reason="holdout")
-        step = Step(cut, (text, everything))
+        step = self.holdout.left(text, everything)
         return View(text, step), [*stages, Stage("hold out", step)]
 
     def _union(self, dataset: Dataset) -> tuple[View, list[Stage]]:

@@ -78,6 +78,7 @@ def run_file(target: str, options: Options) -> int:
 def execute(experiment: Experiment, file: Path, options: Options) -> int:
     """Build the data, check it, train, judge, decide, report. Returns the number of damaged places."""
     from tamis.experiment import record
+    from tamis.experiment.disjoint import check_disjoint
     from tamis.report.page import write as write_report
 
     plan, store = make_plan(experiment, options), Store(options.store)
@@ -90,6 +91,7 @@ def execute(experiment: Experiment, file: Path, options: Options) -> int:
         run(plan.data_steps, store, runner, where, progress)
         damaged = _check_damage(plan, store, options.accept_damage)
         _check_supply(plan, store)
+        check_disjoint(plan, store)
         command = options.command or f"tamis run {file.name}"
         record.write_plan(plan, store, folder, file, command)
         run(plan.score_steps, store, runner, where, progress)

@@ -6,7 +6,6 @@ published order. The verdict is computed with all items and again without those 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,24 +15,13 @@ import pyarrow as pa
 
 from tamis.core.store import Store
 from tamis.eval.task import Task
+from tamis.experiment import contamination
+from tamis.experiment.contamination import Hit, Mask, Touched
 from tamis.experiment.plan import OWN_HOLDOUT, Plan
 from tamis.stats.compare import Comparison, Difference, Domain, compare
 from tamis.stats.decide import Decision, Verdict, changes, decide
 from tamis.stats.sentence import sentence
 from tamis.train.recipe import Recipe
-
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A row of an arm's final text that shares a span with an item."""
-
-    arm: str
-    task: str
-    item: str
-    document: str
-    matched: str
 
 
 @dataclass(frozen=True)
@@ -44,10 +32,11 @@ class Outcome:
     clean: Decision | None
     sentence: str
     clean_sentence: str | None
+    clean_differs: bool
     by_recipe: dict[str, Comparison]
     items: pa.Table
     hits: list[Hit]
-    touched: dict[str, set[str]]
+    touched: list[Touched]
 
 
 def deciding_recipe(plan: Plan) -> Recipe:
@@ -61,8 +50,10 @@ def conclude(plan: Plan, store: Store, parameters: Mapping[str, int]) -> Outcome
     """Read the published results of a finished plan and apply its rule. `parameters`: total parameters by recipe name."""
     experiment = plan.experiment
     arms = tuple(a.arm.name for a in plan.arms)
-    hits = contamination(plan, store)
-    touched = {t.name: {h.item for h in hits if h.task == t.name} for t in experiment.tasks}
+    hits = contamination.find(plan, store)
+    left = [] if experiment.decontaminate else hits  # what was removed touches nothing
+    touched = {t.name: {h.item for h in left if h.task == t.name} for t in experiment.tasks}
+    apart: list[Touched] = []
     tables: list[pa.Table] = []
     by_recipe: dict[str, Comparison] = {}
     at = deciding_recipe(plan)
@@ -79,13 +70,17 @@ def conclude(plan: Plan, store: Store, parameters: Mapping[str, int]) -> Outcome
         by_recipe[recipe.name] = comparison
         if recipe.name == at.name:
             decision = decide(comparison)
+            for domain in domains:
+                here = [len({h.item for h in left if (h.arm, h.task) == (arm, domain.name)}) for arm in arms]
+                apart += contamination.scores(arms, domain, masks[domain.name], here, experiment.decide)
             if any(mask.any() for mask in masks.values()):
                 clean = decide(compare(arms, domains, experiment.decide, touched=masks))
     assert decision is not None
     size = {"parameters": float(parameters[at.name]), "tokens": float(at.trained_tokens), "baseline": arms[0]}
     answer = sentence(decision, **size)  # type: ignore[arg-type]
-    other = sentence(clean, **size) if clean is not None and changes(decision, clean) else None  # type: ignore[arg-type]
-    return Outcome(decision, clean, answer, other, by_recipe, pa.concat_tables(tables), hits, touched)
+    other = sentence(clean, **size) if clean is not None else None  # type: ignore[arg-type]
+    differs = clean is not None and bool(changes(decision, clean))
+    return Outcome(decision, clean, answer, other, differs, by_recipe, pa.concat_tables(tables), hits, apart)
 
 
 def _domain(plan: Plan, store: Store, recipe: Recipe, task: Task, touched: set[str]) -> tuple[Domain, pa.Table, Mask]:
@@ -116,26 +111,6 @@ def _domain(plan: Plan, store: Store, recipe: Recipe, task: Task, touched: set[s
 def _results(store: Store, step: Any) -> pa.Table:
     published = store.get(step)
     return pa.concat_tables([published.read(s.name) for s in published.shards])
-
-
-def contamination(plan: Plan, store: Store) -> list[Hit]:
-    """Items of declared tasks found in the final text of an arm, document by document."""
-    tasks = [t.name for t in plan.experiment.tasks]
-    out = []
-    for arm in plan.arms:
-        text, selection = store.get(arm.view.text), store.get(arm.touched)
-        for item in selection.shards:
-            table = selection.read(item.name)
-            rows = [i for i, r in enumerate(table.column("reason").to_pylist()) if r == "contaminated"]
-            if not rows:
-                continue
-            ids = text.read(item.name, ["id"]).column("id")
-            for row in rows:
-                for hit in json.loads(table.column("evidence")[row].as_py())["near"]:
-                    number, _, reference = hit["reference"].partition(":") if len(tasks) > 1 else ("0", "", hit["reference"])
-                    matched = hit.get("text", "")
-                    out.append(Hit(arm.arm.name, tasks[int(number)], reference, ids[row].as_py().hex(), matched))
-    return out
 
 
 def verdict_rows(decision: Decision) -> list[dict[str, Any]]:

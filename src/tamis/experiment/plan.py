@@ -111,13 +111,14 @@ class Plan:
     @cached_property
     def arms(self) -> list[ArmPlan]:
         holdout = Nearness(span=None, jaccard=self.experiment.holdout.near)
-        own_items = [self.items[t.name] for t in self.experiment.tasks]
+        tasks = tuple(t.name for t in self.experiment.tasks)
+        own_items = [self.items[name] for name in tasks]
         out = []
         for arm in self.experiment.arms:
             view = self.resolver.view(arm.data)
             cut = mark(view, self.held_out, holdout, "near-holdout")
             stages = [*self.resolver.stages(arm.data), Stage("near hold-out", cut)]
-            touched = mark(View(view.text, cut), own_items, Nearness(), "contaminated")
+            touched = mark(View(view.text, cut), own_items, Nearness(), "contaminated", tasks, lenient=True)
             if self.experiment.decontaminate:
                 stages.append(Stage("decontaminate", touched))
             final = View(view.text, stages[-1].step)

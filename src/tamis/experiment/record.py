@@ -28,6 +28,8 @@ from tamis.data.apply import ScoreText
 from tamis.data.dataset import Stage
 from tamis.data.firing import firing, rules_of
 from tamis.data.select import Keep, TopFraction
+from tamis.experiment import contamination
+from tamis.experiment.disjoint import final_ids
 from tamis.experiment.outcome import Outcome, deciding_recipe, difference_rows, role, score_rows, verdict_rows
 from tamis.experiment.plan import ArmPlan, Plan, describe_decision
 from tamis.train.recipe import Recipe
@@ -127,14 +129,17 @@ def write_results(
     total = sum(c["tokens"] for c in counts)
     summary = {
         "answer": outcome.sentence,
-        "answer_without_touched": outcome.clean_sentence,
+        "answer_without_touched": outcome.clean_sentence if outcome.clean_differs else None,
+        "clean_answer": outcome.clean_sentence,
         "verdicts": verdict_rows(outcome.decision),
         "scores": score_rows(outcome),
         "differences": difference_rows(outcome, at),
         "notes": list(outcome.decision.comparison.notes),
         "supply": _supply(plan, store),
         "overlap": _overlap(plan, store),
-        "contamination": _contamination(plan, store, outcome),
+        "contamination": contamination.counts(plan, store, outcome.hits),
+        "decontaminated": plan.experiment.decontaminate,
+        "touched": [asdict(t) for t in outcome.touched],
         "thresholds": thresholds,
         "rules": _rules(plan, store),
         "cost": _cost(run / "events.jsonl"),
@@ -355,28 +360,10 @@ def _supply(plan: Plan, store: Store) -> list[dict[str, Any]]:
     return out
 
 
-def final_ids(arm: ArmPlan, store: Store) -> np.ndarray[Any, Any]:
-    """Ids of the documents an arm trains on, sorted (16-byte strings)."""
-    tokens = store.get(arm.tokens)
-    parts = [tokens.read(s.name, ["id"]).column("id").to_pylist() for s in tokens.shards]
-    return np.sort(np.array([i for part in parts for i in part], "S16"))
-
-
 def _overlap(plan: Plan, store: Store) -> dict[str, Any]:
     ids = [final_ids(a, store) for a in plan.arms]
     shared = [[len(np.intersect1d(a, b, assume_unique=True)) for b in ids] for a in ids]
     return {"arms": [a.arm.name for a in plan.arms], "documents": shared}
-
-
-def _contamination(plan: Plan, store: Store, outcome: Outcome) -> list[dict[str, Any]]:
-    out = []
-    for arm in plan.arms:
-        rows = int(store.get(arm.tokens).facts["documents"])
-        for task in plan.experiment.tasks:
-            hits = [h for h in outcome.hits if h.arm == arm.arm.name and h.task == task.name]
-            entry = {"arm": arm.arm.name, "task": task.name, "items_touched": len({h.item for h in hits})}
-            out.append(entry | {"rows_touched": len({h.document for h in hits}), "rows": rows})
-    return out
 
 
 def _cost(events: Path) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from tamis.core.store import Store
+from tamis.experiment.contamination import searchable
 from tamis.experiment.outcome import Outcome
 from tamis.experiment.plan import Plan
 from tamis.experiment.record import CHINCHILLA, damage, vocabulary_of
@@ -21,9 +22,9 @@ def threats(plan: Plan, store: Store, outcome: Outcome, run: Path) -> list[dict[
     vocabulary = vocabulary_of(plan, store)
     for arm, other in plan.same_data().items():
         say("Two arms are the same data", f"{arm} and {other} resolve to the same documents, so they cannot differ.")
-    short = [r for r in plan.experiment.recipes if r.tokens_per_parameter(vocabulary) < CHINCHILLA]
-    if short:
-        sizes = ", ".join(f"{r.name} ({r.tokens_per_parameter(vocabulary):.1f})" for r in short)
+    hungry = [r for r in plan.experiment.recipes if r.tokens_per_parameter(vocabulary) < CHINCHILLA]
+    if hungry:
+        sizes = ", ".join(f"{r.name} ({r.tokens_per_parameter(vocabulary):.1f})" for r in hungry)
         say(
             "Few tokens per parameter",
             f"Below {CHINCHILLA:g} tokens per parameter: {sizes}. Rankings of arms may change with more.",
@@ -37,15 +38,15 @@ def threats(plan: Plan, store: Store, outcome: Outcome, run: Path) -> list[dict[
     if repeated:
         arms = ", ".join(f"{a} ({e:.1f} epochs)" for a, e in repeated.items())
         say("Repeated data", f"Trained more than once through their data: {arms}. Repetition itself may cost or help.")
-    if outcome.hits:
-        count = len({(h.task, h.item) for h in outcome.hits})
-        effect = "changes" if outcome.clean_sentence else "does not change"
+    if outcome.touched:
+        count = sum({t.task: t.touched for t in outcome.touched}.values())
+        effect = "changes" if outcome.clean_differs else "does not change"
         say("Contamination", f"{count} items share a span with some arm's training text; leaving them out {effect} the verdict.")
-    index = store.get(plan.arms[0].touched.inputs[2]).facts
-    if index["unsearchable"]:
+    short = [(n, found, total) for n, (found, total) in searchable(plan, store).items() if found < total]
+    if short:
         say(
             "Items too short to search for",
-            f"{index['unsearchable']:,} of {index['references']:,} items have too few words for the contamination search.",
+            "Contamination cannot be seen in " + ", ".join(f"{total - found:,} of {total:,} of {n}" for n, found, total in short),
         )
     places, count, rows = damage(plan, store)
     if count:

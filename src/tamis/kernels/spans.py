@@ -1,7 +1,7 @@
 """A reference set, indexed so that a text finds every reference it is near: by a shared span of words, or by Jaccard similarity.
 
 Both searches are exact; there is no sampling and no sketch. A span is found through its n-grams, extended as far as the words
-agree, and compared word by word. Memory of an index: at most 33 bytes per word of the reference; a text needs 16 per word.
+agree, and compared word by word. Memory of an index: at most 37 bytes per word of the reference; a text needs 16 per word.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class SpanIndex(NamedTuple):
     places: Offsets  # per n-gram: its first word in `words`
     owners: Ints  # per n-gram: its reference
     sizes: Offsets  # the different n
-    sieve: Hashes  # bits: with which words, as many as the smallest n, an n-gram may begin
+    heads: Hashes  # sieve: with which words, as many as the smallest n, an n-gram may begin
+    sieve: Hashes  # of the n-grams themselves
 
 
 class ShingleIndex(NamedTuple):
@@ -163,11 +164,13 @@ def _weights(words: Hashes, offsets: Offsets) -> Offsets:
     return out
 
 
-def span_index(references: Buffers, span: int = 13, shortest: int = 8, common: int = 20, punctuation: bool = False) -> SpanIndex:
+def span_index(
+    references: Buffers, span: int = 13, shortest: int | Ints = 8, common: int = 20, punctuation: bool = False
+) -> SpanIndex:
     """Index the n-grams of the references, n = min(span, words of the reference).
 
-    A reference of fewer than `span` words is looked for as a whole, one of fewer than `shortest` not at all (Brown et al. 2020,
-    appendix C: n between 8 and 13). An n-gram that occurs more than `common` times in the reference set identifies nothing and is
+    A reference of fewer than `span` words is looked for as a whole, one of fewer than `shortest` (one number, or one for each
+    reference) not at all (Brown et al. 2020, appendix C: n between 8 and 13). An n-gram that occurs more than `common` times in the reference set identifies nothing and is
     left out, and so is one of which fewer than half the words are different words with a letter (tables, counting, "la la la").
     """
     words, offsets, lettered = word_hashes(references.data, references.offsets, table(), punctuation)
@@ -181,8 +184,8 @@ def span_index(references: Buffers, span: int = 13, shortest: int = 8, common: i
     rare = counts[inverse] <= common
     grams, places, owners = grams[rare], places[rare], owners[rare]
     kinds = np.unique(sizes[sizes > 0])
-    sieve = _sieve(_heads(words, places, kinds[0] if len(kinds) else 0))
-    return SpanIndex(words, offsets, required, grams, places, owners, kinds, sieve)
+    heads = _sieve(_heads(words, places, kinds[0] if len(kinds) else 0))
+    return SpanIndex(words, offsets, required, grams, places, owners, kinds, heads, _sieve(grams))
 
 
 @njit
@@ -208,10 +211,11 @@ def _find_spans(
     places: Offsets,
     owners: Ints,
     sizes: Offsets,
+    heads: Hashes,
     sieve: Hashes,
 ) -> npt.NDArray[np.int32]:
     """Rows (text, reference, first word in the text, number of words): the longest shared span of each pair."""
-    size, shift = longest(offsets), _shift(sieve)
+    size, head, shift = longest(offsets), _shift(heads), _shift(sieve)
     scratch = np.empty(3 * size + 16, np.uint8)
     own, prefix = np.empty(size + 1, np.uint64), np.zeros(size + 2, np.uint64)
     powers = np.ones(len(sizes), np.uint64)
@@ -231,8 +235,10 @@ def _find_spans(
                 if k + sizes[s] > n:
                     break
                 h = finish(prefix[k + sizes[s]] - prefix[k] * powers[s], sizes[s])
-                if s == 0 and not _passes(h, sieve, shift):
+                if s == 0 and not _passes(h, heads, head):
                     break
+                if not _passes(h, sieve, shift):
+                    continue
                 entry = _find(h, grams)
                 while 0 <= entry < len(grams) and grams[entry] == h:
                     place, r = places[entry], owners[entry]

@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 DOCUMENTS = 240  # documents to read in the page, at most
 PER_REASON = 6  # of one arm, operator and reason
 HITS = 40  # contamination hits shown
+ABSENT: Row = {"answer_without_touched": None, "clean_answer": None, "decontaminated": False, "damage": [], "notes": []}
 
 
 def write(run: Path, examples: bool = True) -> Path:
@@ -96,7 +97,7 @@ def _render(run: Run, drawings: dict[str, Any], examples: bool) -> str:
         **drawings,
         "name": run.plan["name"],
         "plan": run.plan,
-        "summary": {"answer_without_touched": None, "damage": [], "notes": [], **run.summary},
+        "summary": {**ABSENT, **run.summary},
         "decided_at": run.plan.get("deciding_recipe") or (run.recipes[-1]["name"] if run.recipes else ""),
         "facts": _facts(run),
         "rule": _rule(run),
@@ -119,10 +120,11 @@ def _render(run: Run, drawings: dict[str, Any], examples: bool) -> str:
         "script_hash": f"sha256-{digest}",
         "style": Markup(_palette() + (HERE / "page.css").read_text(encoding="utf-8")),
     }
-    for name in ("verdicts", "supply", "threats"):
+    for name in ("verdicts", "supply", "threats", "touched"):
         context[name] = run.rows(name)
     context["rules"] = _rules(run)
     context["contamination"] = [row for row in run.rows("contamination") if row["items_touched"] or row["rows_touched"]]
+    context["searched"] = _searched(run)
     context["contents"] = _contents(context)
     return environment.get_template("page.html").render(context)
 
@@ -244,9 +246,22 @@ def _document(row: Row, numbers: dict[str, dict[str, int]]) -> Row:
     return {**row, "operator": row["operator"] or "every step", **small, **chosen, "text": text, "cut": cut, "first": first}
 
 
+def _searched(run: Run) -> str:
+    """How much of the tasks the search for contamination could see."""
+    tasks = {r["task"]: (r["items_searched"], r["items"]) for r in run.rows("contamination") if "items_searched" in r}
+    found, total = (sum(counts[k] for counts in tasks.values()) for k in (0, 1))
+    if found == total:
+        return ""
+    return (
+        f"{words.count(found)} of {words.count(total)} items were searched for; the others are too short to be told from chance."
+    )
+
+
 def _hit(row: Row) -> Row:
     matched, cut = excerpt(str(row["matched"] or ""))
     return {
+        "words": None,
+        "of": None,
         **row,
         "item": visible(str(row["item"])),
         "document": excerpt(str(row["document"]), 200)[0],
