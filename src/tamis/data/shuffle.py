@@ -20,7 +20,7 @@ import pyarrow as pa
 from tamis.core.step import Published
 
 GROUP_ROWS = 1 << 22
-OPTIONS = {"compression": "zstd", "use_threads": False}
+OPTIONS = {"compression": "lz4", "use_threads": False}
 _DESTINATIONS = b"destinations"
 
 
@@ -39,10 +39,11 @@ def groups(sizes: Iterable[tuple[str, int]]) -> list[list[str]]:
 
 def scatter(path: Path, table: pa.Table, destination: npt.NDArray[np.signedinteger[Any]]) -> None:
     """Write the rows of a table, each for the destination (>= 0) that stands beside it."""
-    order = np.argsort(destination, kind="stable")
-    table = table.take(pa.array(order)).combine_chunks()
-    numbers, first = np.unique(destination[order], return_index=True)
-    ends = np.append(first[1:], len(order))[: len(first)]
+    if (destination[1:] < destination[:-1]).any():
+        order = np.argsort(destination, kind="stable")
+        table, destination = table.take(pa.array(order)), destination[order]
+    numbers, first = np.unique(destination, return_index=True)
+    ends = np.append(first[1:], len(destination))[: len(first)]
     schema = table.schema.with_metadata({_DESTINATIONS: json.dumps(numbers.tolist())})
     with pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(**OPTIONS)) as writer:
         for start, end in zip(first.tolist(), ends.tolist(), strict=True):

@@ -127,12 +127,18 @@ def jaccard(left: Hashes, right: Hashes, threshold: float) -> float:
     n, m = len(left), len(right)
     if min(n, m) == 0 or min(n, m) < threshold * max(n, m):
         return 0.0
+    least = threshold * (n + m) / (1 + threshold) - 1e-3  # shared hashes without which the threshold is out of reach
     i, j, both = 0, 0, 0
     while i < n and j < m:
-        x, y = left[i], right[j]
-        both += x == y
-        i += x <= y
-        j += y <= x
+        if both + min(n - i, m - j) < least:
+            return 0.0
+        for _ in range(32):
+            if i == n or j == m:
+                break
+            x, y = left[i], right[j]
+            both += x == y
+            i += x <= y
+            j += y <= x
     return both / (n + m - both)
 
 

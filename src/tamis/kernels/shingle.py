@@ -13,6 +13,7 @@ Memory of a batch: 3 bytes per byte of its longest text, and 8 per word of it, b
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from functools import cache
 from typing import Any
@@ -339,23 +340,47 @@ def word_hashes(
 
 
 @njit
-def shingle_sets(
+def _shingles(
     data: Bytes, offsets: Offsets, table: npt.NDArray[np.uint32], ngram: int, punctuation: bool
 ) -> tuple[Hashes, Offsets]:
-    """Each text's set of shingles: distinct hashes in rising order, and offsets (texts + 1) into them."""
-    hashes, ends, scratch = _count_words(data, offsets, table, punctuation)
-    out = np.empty(ends[-1], np.uint64)  # a text has no more shingles than words
+    """All shingles of each text as they come, and offsets (texts + 1) into them."""
+    size = longest(offsets)
+    scratch, hashes = np.empty(3 * size + 16, np.uint8), np.empty(size + 1, np.uint64)
+    out = np.empty(
+        (offsets[-1] - offsets[0]) // 2 + len(offsets), np.uint64
+    )  # a word takes a byte and a space: room is not touched
     places = np.zeros(len(offsets), np.int64)
     for i in range(len(offsets) - 1):
         length = normalise(data, offsets[i], offsets[i + 1], table, punctuation, scratch)
         n = hash_words(scratch, length, table, hashes)
-        start = places[i]
-        count = roll(hashes, n, ngram, out[start:])
-        out[start : start + count].sort()
-        q = start
-        for k in range(start, start + count):
-            if k == start or out[k] != out[q - 1]:
-                out[q] = out[k]
-                q += 1
-        places[i + 1] = q
+        if places[i] + n > len(out):  # only texts of an unspaced script have more
+            grown = np.empty(2 * len(out) + n, np.uint64)
+            grown[: places[i]] = out[: places[i]]
+            out = grown
+        places[i + 1] = places[i] + roll(hashes, n, ngram, out[places[i] :])
     return out[: places[-1]].copy(), places
+
+
+@njit
+def _distinct(hashes: Hashes, places: Offsets) -> int:
+    """Move the distinct ones of each rising run to the front, in place; returns how many there are."""
+    q, start = 0, np.int64(0)
+    for i in range(len(places) - 1):
+        begin = q
+        for k in range(start, places[i + 1]):
+            if q == begin or hashes[k] != hashes[q - 1]:
+                hashes[q] = hashes[k]
+                q += 1
+        start = places[i + 1]
+        places[i + 1] = q
+    return q
+
+
+def shingle_sets(
+    data: Bytes, offsets: Offsets, table: npt.NDArray[np.uint32], ngram: int, punctuation: bool
+) -> tuple[Hashes, Offsets]:
+    """Each text's set of shingles: distinct hashes in rising order, and offsets (texts + 1) into them."""
+    out, places = _shingles(data, offsets, table, ngram, punctuation)
+    for start, end in itertools.pairwise(places.tolist()):
+        out[start:end].sort()  # numpy's sort uses vector instructions: twice the speed of numba's
+    return out[: _distinct(out, places)], places

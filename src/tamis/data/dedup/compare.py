@@ -147,10 +147,11 @@ class Verdicts(Operator):
         rows = gather(inputs[3:], piece.spec, schema(self.signature.bands))
         roles = rows.column("role").to_numpy()
         order = in_order(rows.column("id"), rows.column("value").to_numpy(), roles)
-        rows, roles = rows.take(pa.array(order)), roles[order]
         hashes, places = shingle_sets(*buffers(rows.column("text").combine_chunks()), table(), self.signature.ngram, True)
+        starts, ends = places[:-1][order], places[1:][order]
+        rows, roles = rows.drop_columns("text").take(pa.array(order)), roles[order]
         bands = np.ascontiguousarray(fixed_bytes(rows.column("signature"))).view("<u8").astype(np.uint64, copy=False)
-        survivor, similarity = greedy(buckets(bands), hashes, places[:-1], places[1:], self.threshold, roles)
+        survivor, similarity = greedy(buckets(bands), hashes, starts, ends, self.threshold, roles)
         out.facts = {"canaries": check(self._canaries(inputs[1], rows, roles, survivor), self.threshold, self.signature.miss)}
         gone = np.flatnonzero((survivor >= 0) & (roles == ROW))
         columns = [
