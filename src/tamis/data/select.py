@@ -8,6 +8,7 @@ again. Every select step reads (text, previous selection, ...) and starts from `
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -52,17 +53,18 @@ def carry(
     previous: pa.Table, rows: np.ndarray[Any, Any], reasons: Sequence[str], evidence: Sequence[str | None]
 ) -> tuple[pa.Table, Ledger]:
     """The next selection: `rows` (indices, all kept before) are dropped for `reasons`; everything else stays as it was."""
-    reason = previous.column("reason").to_pylist()
-    proof = previous.column("evidence").to_pylist()
-    before = sum(r is None for r in reason)
-    ledger = Ledger(rows_in=before)
-    for row, why, what in zip(rows.tolist(), reasons, evidence, strict=True):
-        if reason[row] is not None:
-            raise AssertionError(f"row {row} was dropped twice")
-        reason[row], proof[row] = why, what
-        ledger.dropped[why] += 1
-    ledger.rows_out = before - len(reasons)
-    return pa.table([pa.array(reason, pa.string()), pa.array(proof, pa.string())], schema=SELECTION), ledger
+    reason, proof = previous.column("reason").combine_chunks(), previous.column("evidence").combine_chunks()
+    order = np.argsort(rows, kind="stable")
+    mask = np.zeros(len(reason), bool)
+    mask[rows] = True
+    before = reason.null_count
+    if mask.sum() != len(rows) or not reason.is_null().filter(pa.array(mask)).to_numpy(zero_copy_only=False).all():
+        raise AssertionError("a row was dropped twice")
+    new_reasons = pa.array([reasons[i] for i in order.tolist()], pa.string())
+    new_proofs = pa.array([evidence[i] for i in order.tolist()], pa.string())
+    columns = [pc.replace_with_mask(old, pa.array(mask), new) for old, new in ((reason, new_reasons), (proof, new_proofs))]
+    ledger = Ledger(rows_in=before, rows_out=before - len(rows), dropped=Counter(reasons))
+    return pa.table(columns, schema=SELECTION), ledger
 
 
 @dataclass(frozen=True)
