@@ -144,10 +144,13 @@ class NearIndex(Operator):
 
 
 def _passage_table(found: list[Passage]) -> pa.Table:
-    """Per passage its owner; and what was asked and answered, where the answer must stand near by."""
-    asked = [p.text if p.answer else None for p in found]
-    columns = [pa.array([p.owner for p in found], pa.int32()), pa.array(asked, pa.string())]
-    return pa.table([*columns, pa.array([p.answer or None for p in found], pa.string())], ["owner", "asked", "answer"])
+    """Per passage its owner; and what was asked and answered, where an answer must stand near by."""
+    columns = [
+        pa.array([p.owner for p in found], pa.int32()),
+        pa.array([p.text if p.answers else None for p in found], pa.string()),
+    ]
+    answers = pa.array([p.answers or None for p in found], pa.list_(pa.string()))
+    return pa.table([*columns, answers], ["owner", "asked", "answers"])
 
 
 _NOTHING = pa.table(
@@ -197,7 +200,7 @@ class NearRows(Operator):
         found: dict[int, dict[int, Shared]] = {}
         if self.rule.span is not None:
             spans = find_spans(buffers(texts), _load(index, "span", SpanIndex))
-            _add(found, _confirmed(spans, texts, index.read("passages.parquet")))
+            _add(found, _confirmed(spans, texts, index.read("passages.parquet"), self.rule.shortest))
         if self.rule.jaccard is not None:
             _add(found, find_similar(buffers(texts), _load(index, "shingle", ShingleIndex), self.rule.jaccard, self.rule.ngram))
         near, references = sorted(found), index.read("references.parquet") if found else _NOTHING
@@ -214,14 +217,14 @@ class Shared(NamedTuple):
     first: int
 
 
-def _confirmed(hits: Hits, texts: pa.Array, table: pa.Table) -> Hits:
-    """Hits of passages as hits of their owners, without short questions that stand nowhere near their answer."""
+def _confirmed(hits: Hits, texts: pa.Array, table: pa.Table, shortest: int) -> Hits:
+    """Hits of passages as hits of their owners, without short questions that stand nowhere near their answers."""
     owner = table.column("owner").to_numpy()
-    held = table.column("answer").is_valid().to_numpy()[hits.reference]
-    for k in np.flatnonzero(held).tolist():
-        asked, answer = (table.column(name)[int(hits.reference[k])].as_py() for name in ("asked", "answer"))
-        held[k] = not stands_near(words(texts[int(hits.text[k])].as_py(), punctuation=False), asked, answer)
-    text, reference, *rest = (part[~held] for part in hits)
+    gone = table.column("asked").is_valid().to_numpy()[hits.reference]
+    for k in np.flatnonzero(gone).tolist():
+        asked, answers = (table.column(name)[int(hits.reference[k])].as_py() for name in ("asked", "answers"))
+        gone[k] = not stands_near(words(texts[int(hits.text[k])].as_py(), punctuation=False), asked, answers, shortest)
+    text, reference, *rest = (part[~gone] for part in hits)
     return Hits(text, owner[reference], *rest)
 
 

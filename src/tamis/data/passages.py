@@ -2,14 +2,15 @@
 
 A published item is a question if its payload holds `pairs` of (context, answer), one a choice, and `gold`, the number of the
 right one. Its *question* is what all contexts share, without exemplars and without the words with which every question of its
-task begins or ends ("Question:", "Answer:"; looked for in tasks of more than `common` items). The rule, w being its words:
+task begins or ends ("Question:", "Answer:"; looked for in tasks of more than `common` items, and left where fewer than 4 words
+would remain). The rule, by the number of its words:
 
-    13 words or more    any 13 in a row of the item's text (question, options, answers)
-    8 to 12             the same, or the question as a whole
-    4 to 7              the same, or the question as a whole with the right answer as a whole at most `NEAR_BY` words away,
-                        if the two have 8 words together
-    fewer               the same, or question and right answer in a row, 8 words or more
-    else                the item cannot be searched for; it is counted as such, and never guessed
+    13 or more    any 13 in a row of the item's text (question, options, answers)
+    8 to 12       the same, or the question as a whole
+    4 to 7        the same, or the question as a whole and at most `NEAR_BY` words away the right answer as a whole, if the two,
+                  with the other options that stand as near, have 8 words together
+    fewer         the same, or question and right answer in a row, 8 words or more
+    else          the item cannot be searched for; it is counted as such, and never guessed
 
 13 and 8 are `span` and `shortest` (Brown et al. 2020, appendix C, who search nothing below 8 words). A letter of an unspaced
 script counts half a word.
@@ -31,21 +32,21 @@ NEAR_BY = 50  # words between a question and its answer, at most
 class Passage(NamedTuple):
     """A text to search for: a span of it, or the whole if it is shorter, but not below `shortest` words.
 
-    `answer`: must stand near by, if it is not empty. `owner`: number of the reference it belongs to.
+    `answers`: what must stand near by, the right one first. `owner`: number of the reference it belongs to.
     """
 
     owner: int
     text: str
     shortest: int
-    answer: str = ""
+    answers: tuple[str, ...] = ()
 
 
 class Question(NamedTuple):
-    """In words: what is asked, the right answer, and both in a row."""
+    """In words: what is asked, what the right context adds to it, and the answers, the right one first."""
 
     asked: list[str]
-    answer: list[str]
-    row: list[str]
+    added: list[str]
+    answers: list[list[str]]
 
 
 def passages(texts: Sequence[str], payloads: Sequence[str], span: int, shortest: int, common: int) -> list[Passage]:
@@ -61,14 +62,15 @@ def passages(texts: Sequence[str], payloads: Sequence[str], span: int, shortest:
             out.append(Passage(owner, text, shortest))
             continue
         out.append(Passage(owner, text, span))
-        asked = question.asked[begin : len(question.asked) - end]
-        size, together = _size(asked), _size(asked) + _size(question.answer)
+        inside = question.asked[begin : len(question.asked) - end]
+        asked = inside if _size(inside) >= LEAST else question.asked  # what all share is then a template, not a frame
+        size, together = _size(asked), _size(asked) + sum(map(_size, question.answers))
         if shortest <= size < span:
             out.append(Passage(owner, " ".join(asked), shortest))
-        elif LEAST <= size < shortest <= together:
-            out.append(Passage(owner, " ".join(asked), LEAST, " ".join(question.answer)))
+        elif LEAST <= size < shortest <= together and question.answers[0]:
+            out.append(Passage(owner, " ".join(asked), LEAST, tuple(" ".join(a) for a in question.answers if a)))
         elif size < LEAST:
-            out.append(Passage(owner, " ".join(question.row[begin:]), shortest))
+            out.append(Passage(owner, " ".join(asked + question.added + question.answers[0]), shortest))
     return out
 
 
@@ -78,13 +80,14 @@ def _question(text: str, payload: str) -> Question | None:
         return None
     whole, gold = _words(text), value["gold"]
     answers = [_words(answer) for _, answer in value["pairs"]]
+    right_first = [answers[gold], *answers[:gold], *answers[gold + 1 :]]
     if len({context for context, _ in value["pairs"]}) == 1:  # the text is the question and the answers
-        asked = whole[: len(whole) - sum(map(len, answers))]
-        return Question(asked, answers[gold], asked + answers[gold])
+        return Question(whole[: len(whole) - sum(map(len, answers))], [], right_first)
     contexts = [_words(context) for context, _ in value["pairs"]]
     extra = (sum(map(len, contexts)) + sum(map(len, answers)) - len(whole)) // len(contexts)  # words of exemplars
     contexts = [c[extra:] for c in contexts]
-    return Question(_shared(contexts), answers[gold], contexts[gold] + answers[gold])
+    asked = _shared(contexts)
+    return Question(asked, contexts[gold][len(asked) :], answers[:1])  # all answers are the one ending
 
 
 def _frame(questions: Sequence[list[str]], common: int) -> tuple[int, int]:
@@ -109,17 +112,20 @@ def _size(own: Sequence[str]) -> float:
     return sum(0.5 if kind_of(word[0]) == SINGLE else 1 for word in own)
 
 
-def stands_near(text: Sequence[str], question: str, answer: str) -> bool:
-    """Whether the words of a text hold the question with the answer at most NEAR_BY words before or after it."""
-    asked, wanted = question.split(), answer.split()
+def stands_near(text: Sequence[str], question: str, answers: Sequence[str], shortest: int) -> bool:
+    """Whether the words of a text hold the question, at most NEAR_BY words before or after it the first of the answers, and with
+    all answers that stand as near `shortest` words."""
+    asked = question.split()
     for k in range(len(text) - len(asked) + 1):
         if text[k] == asked[0] and list(text[k : k + len(asked)]) == asked:
-            end = k + len(asked)
-            reach = NEAR_BY + len(wanted)
-            if _holds(text[max(0, k - reach) : k], wanted) or _holds(text[end : end + reach], wanted):
+            there = [a for a in map(str.split, answers) if _is_near(text, k, k + len(asked), a)]
+            if there[:1] == [answers[0].split()] and _size(asked) + sum(map(_size, there)) >= shortest:
                 return True
     return False
 
 
-def _holds(text: Sequence[str], wanted: list[str]) -> bool:
-    return any(list(text[k : k + len(wanted)]) == wanted for k in range(len(text) - len(wanted) + 1))
+def _is_near(text: Sequence[str], start: int, end: int, wanted: list[str]) -> bool:
+    """Whether `wanted` stands before `start` or after `end`."""
+    reach = NEAR_BY + len(wanted)
+    sides = text[max(0, start - reach) : start], text[end : end + reach]
+    return any(list(side[k : k + len(wanted)]) == wanted for side in sides for k in range(len(side) - len(wanted) + 1))
