@@ -15,13 +15,18 @@ from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import run
 from tamis.core.step import Inputs, Output, Piece, Where, walk
 from tamis.core.store import Store
-from tamis.data.dedup import Exact, MinHash
+from tamis.data.dedup import Exact, MinHash, SimHash
 from tamis.data.dedup.bands import Bands
 from tamis.data.dedup.canaries import CANARIES
-from tamis.data.dedup.minhash import Signatures, near_duplicates
+from tamis.data.dedup.minhash import Signatures
+from tamis.data.dedup.signing import near_duplicates
+from tamis.data.dedup.simhash import SimHashes
 from tamis.data.score import Score
 from tamis.data.select import View
+from tamis.kernels.jit import buffers
 from tamis.kernels.minhash import chance
+from tamis.kernels.shingle import shingle_sets, table
+from tamis.kernels.simhash import keys, simhashes
 
 REAL = ("text/wikipedia-vital-en", "text/qa-medquad-en", "text/recipes-wikibooks-en", "text/wikipedia-vital-fr")
 
@@ -176,7 +181,7 @@ class Broken(Signatures):
 def test_canaries_stop_a_step_whose_signatures_are_not_those_of_the_text(how: str, tmp_path: Path) -> None:
     rows, _ = plant(generated(20, np.random.default_rng(10)), np.random.default_rng(11))
     view = view_of(rows)
-    step = near_duplicates(Broken(14, 8, 5, how), 0.8, None, None, view, no_dataset)
+    step = near_duplicates(Broken(5, 14, 8, how), 0.8, None, None, view, no_dataset)
     with pytest.raises(TamisError, match="planted copies were judged wrongly"):
         run([step], Store(tmp_path), Here(), Where())
 
@@ -235,6 +240,51 @@ def test_parts_and_ranges_change_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(expected[0]) > 30 and len(list((tmp_path / "b0").glob("verdicts-*/*.arrow"))) > 3
 
 
+def test_simhash_never_merges_distinct_short_texts(tmp_path: Path) -> None:
+    """1,000 texts of one to four words, shorter than a shingle: ROOTS gave all of them one hash."""
+    generator = np.random.default_rng(16)
+    texts = {" ".join(f"w{k}" for k in generator.integers(0, 400, 1 + i % 4)) for i in range(1300)}
+    rows = [(text, text) for text in sorted(texts)[:1000]]
+    assert len(rows) == 1000 and dropped(rows, SimHash(), tmp_path / "0") == {}
+    again = dropped([*rows, *((f"{name} again", text.upper()) for name, text in rows)], SimHash(), tmp_path / "1")
+    assert len(again) == 1000
+
+
+def test_simhash_finds_copies_and_verifies_them(tmp_path: Path) -> None:
+    rows, pairs = plant(generated(600, np.random.default_rng(17)), np.random.default_rng(18))
+    found = dropped(rows, SimHash(), tmp_path)
+    check_every_drop(rows, found, 0.8)
+    bins = report(rows, pairs, found)
+    assert (
+        bins[">= 1.0"][0] == bins[">= 1.0"][1] and 0.5 * bins[">= 0.9"][1] <= bins[">= 0.9"][0] < bins[">= 0.9"][1]
+    )  # SimHash overlooks more than MinHash
+
+
+def test_texts_within_the_distance_share_a_key() -> None:
+    generator = np.random.default_rng(19)
+    hashes = generator.integers(0, 2**64, 200, np.uint64)
+    for distance, blocks in ((4, 6), (3, 5), (0, 1), (7, 8)):
+        other = hashes.copy()
+        for row in range(len(other)):
+            for bit in generator.choice(64, distance, replace=False):
+                other[row] ^= np.uint64(1 << int(bit))
+        left, right = keys(hashes, blocks, distance), keys(other, blocks, distance)
+        assert left.shape[1] == SimHashes(5, distance, blocks).keys and (left == right).any(axis=1).all()
+        assert (left[1:] == right[:-1]).any(axis=1).mean() < 0.1 or distance == 7
+
+
+def test_a_simhash_is_the_majority_of_the_shingles_bits() -> None:
+    texts = ["a b c d e f g h i j k", "one", "", "a b c d e a b c d e a b c d e z"]
+    column = buffers(pa.array(texts, pa.large_string()))
+    hashes, counts = simhashes(column, 2)
+    assert counts.tolist() == [10, 1, 0, 15]
+    for text, found in zip(texts, hashes.tolist(), strict=True):
+        own = text.split()
+        parts = [" ".join(own[k : k + 2]) for k in range(max(len(own) - 1, 1))] if own else []
+        each = [int(shingle_sets(*buffers(pa.array([p], pa.large_string())), table(), 2, True)[0][0]) for p in parts]
+        assert found == sum((2 * sum(h >> bit & 1 for h in each) > len(each)) << bit for bit in range(64))
+
+
 def test_a_miss_rate_gives_bands_and_rows() -> None:
     op = MinHash.for_miss_rate(0.01, 0.8)
     assert 1 - op.chance(0.8) <= 0.01 and op.bands * op.rows <= 256 and op.threshold == 0.8
@@ -242,6 +292,12 @@ def test_a_miss_rate_gives_bands_and_rows() -> None:
         MinHash.for_miss_rate(1e-9, 0.1, permutations=16)
     with pytest.raises(UsageError, match="miss must be"):
         MinHash.for_miss_rate(0.0)
+
+
+@pytest.mark.parametrize("wrong", [{"distance": 6}, {"distance": 10, "blocks": 20}, {"threshold": 0.0}, {"ngram": 0}])
+def test_impossible_simhash_settings_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="SimHash"):
+        SimHash(**wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 0.0}, {"threshold": 1.5}, {"bands": 0}, {"ngram": 0}])

@@ -13,5 +13,6 @@ signatures lie in the store and are not computed again.
 
 from tamis.data.dedup.exact import Exact
 from tamis.data.dedup.minhash import MinHash
+from tamis.data.dedup.simhash import SimHash
 
-__all__ = ["Exact", "MinHash"]
+__all__ = ["Exact", "MinHash", "SimHash"]

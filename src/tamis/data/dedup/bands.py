@@ -37,7 +37,7 @@ class Bands(Operator):
     """Inputs: text, selection, signatures. Files: {group}-{band}.npy (uint64 hashes), {group}-weights.npy (int32 shingles),
     and, with `canaries`, the same of planted copies under the group "canaries", and canaries.parquet. Facts: rows per shard."""
 
-    signature: Any  # the operator that made the signatures; of it `bands`, `ngram` and `sign(texts)` are used
+    signature: Any  # the operator that made the signatures; of it `keys`, `ngram` and `sign(texts)` are used
     canaries: bool = True
     kind: ClassVar[str] = "bands"
 
@@ -46,13 +46,13 @@ class Bands(Operator):
         return [*pieces, Piece("canaries")] if self.canaries else pieces
 
     def needs(self, inputs: Inputs) -> Needs:
-        return Needs(0, 8 * self.signature.bands * inputs[0].rows)
+        return Needs(0, 8 * self.signature.keys * inputs[0].rows)
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         if piece.name == "canaries":
             self._plant(inputs, out)
             return
-        hashes, weights, counts = [np.zeros((0, self.signature.bands), np.uint64)], [np.zeros(0, np.int32)], {}
+        hashes, weights, counts = [np.zeros((0, self.signature.keys), np.uint64)], [np.zeros(0, np.int32)], {}
         sizes = {s.name: s.rows for s in inputs[0].shards}
         for name in piece.spec:
             rows, shingles, signature = chosen(inputs, name)
@@ -65,7 +65,7 @@ class Bands(Operator):
         self._write(out, piece.name, np.concatenate(hashes), np.concatenate(weights))
 
     def _write(self, out: Output, group: str, hashes: Hashes, weights: npt.NDArray[np.int32]) -> None:
-        for band in range(self.signature.bands):
+        for band in range(self.signature.keys):
             np.save(out.path(f"{group}-{band:03d}.npy"), np.ascontiguousarray(hashes[:, band]))
         np.save(out.path(f"{group}-weights.npy"), weights)
 
@@ -86,7 +86,7 @@ class Bands(Operator):
         text, not by what the signatures say of it."""
         ids: list[bytes] = []
         texts: list[str] = []
-        hashes = [np.zeros((0, self.signature.bands), np.uint64)]
+        hashes = [np.zeros((0, self.signature.keys), np.uint64)]
         for shard in inputs[0].shards:
             if len(ids) >= CANARIES:
                 break

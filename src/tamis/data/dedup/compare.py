@@ -95,7 +95,7 @@ class Candidates(Operator):
             found.column("text"),
         ]
         out.ledger.rows_in = out.ledger.rows_out = len(mine)
-        scatter(out.path(f"{piece.name}.arrow"), pa.table(columns, schema=schema(self.signature.bands)), part[mine])
+        scatter(out.path(f"{piece.name}.arrow"), pa.table(columns, schema=schema(self.signature.keys)), part[mine])
 
     def _canaries(self, inputs: Inputs, out: Output) -> None:
         planted = inputs[1].read("canaries.parquet")
@@ -117,7 +117,7 @@ class Candidates(Operator):
             found.column("text"),
         ]
         out.ledger.rows_in = out.ledger.rows_out = len(mine)
-        scatter(out.path("canaries.arrow"), pa.table(columns, schema=schema(self.signature.bands)), part[mine])
+        scatter(out.path("canaries.arrow"), pa.table(columns, schema=schema(self.signature.keys)), part[mine])
 
 
 def _signature(hashes: npt.NDArray[np.uint64]) -> pa.Array:
@@ -141,10 +141,10 @@ class Verdicts(Operator):
     def needs(self, inputs: Inputs) -> Needs:
         facts = inputs[2].facts
         largest = facts["largest_shingles"]
-        return Needs(40 * largest + 12 * self.signature.bands * facts["largest_rows"])
+        return Needs(40 * largest + 12 * self.signature.keys * facts["largest_rows"])
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
-        rows = gather(inputs[3:], piece.spec, schema(self.signature.bands))
+        rows = gather(inputs[3:], piece.spec, schema(self.signature.keys))
         roles = rows.column("role").to_numpy()
         order = in_order(rows.column("id"), rows.column("value").to_numpy(), roles)
         hashes, places = shingle_sets(*buffers(rows.column("text").combine_chunks()), table(), self.signature.ngram, True)

@@ -6,22 +6,18 @@ overlooked in 7.7 % of cases at J = .8, 1.1 % at .85, .04 % at .9. `MinHash.for_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from tamis.core.errors import UsageError
-from tamis.core.step import Inputs, Operator, Output, Piece, Step
-from tamis.data.dedup.bands import Bands, Clusters
-from tamis.data.dedup.compare import Candidates, Verdicts
-from tamis.data.dedup.verdicts import Survivors, beside, preferred
+from tamis.core.step import Step
+from tamis.data.dedup.signing import Signing, near_duplicates
 from tamis.data.score import Field
 from tamis.data.select import Resolve, View
-from tamis.kernels.jit import buffers
+from tamis.kernels.jit import Buffers
 from tamis.kernels.minhash import chance, parameters, signatures
 
 
@@ -64,50 +60,24 @@ class MinHash:
         return chance(jaccard, self.bands, self.rows)
 
     def select(self, view: View, resolve: Resolve) -> Step:
-        signature = Signatures(self.bands, self.rows, self.ngram)
+        signature = Signatures(self.ngram, self.bands, self.rows)
         return near_duplicates(signature, self.threshold, self.prefer, self.against, view, resolve)
 
 
-def near_duplicates(signature: Any, threshold: float, prefer: Field | None, against: Any, view: View, resolve: Resolve) -> Step:
-    """The selection that `signature`'s candidates come to."""
-    views = [view] if against is None else [view, resolve(against)]
-    signed = [beside(signature, each.text) for each in views]
-    bands = [Step(Bands(signature, canaries=each is view), (*each, s)) for each, s in zip(views, signed, strict=True)]
-    clusters = Step(Clusters(signature.bands), tuple(bands))
-    candidates = []
-    for number, (each, own, banded) in enumerate(zip(views, signed, bands, strict=True)):
-        name, columns = (prefer.name, preferred(prefer, each, resolve)) if prefer and number == 0 else (None, ())
-        op = Candidates(signature, number, threshold, name)
-        candidates.append(Step(op, (clusters, banded, *each, own, *columns)))
-    verdicts = Step(Verdicts(signature, threshold), (view.text, bands[0], clusters, *candidates))
-    return Step(Survivors("near-duplicate", "jaccard"), (*view, verdicts))
-
-
 @dataclass(frozen=True)
-class Signatures(Operator):
-    """MinHash bands of every text (uint64 each, as little-endian bytes) and its number of shingles."""
+class Signatures(Signing):
+    """MinHash bands of every text."""
 
     bands: int
     rows: int
-    ngram: int
     version: ClassVar[int] = 2  # 64 bits a band
-    kind: ClassVar[str] = "columns"
-    fuses: ClassVar[bool] = True
-    unicode: ClassVar[bool] = True
+
+    @property
+    def keys(self) -> int:
+        return self.bands
 
     def miss(self, jaccard: float) -> float:
-        """Probability that two texts of this similarity share no band."""
         return 1 - chance(jaccard, self.bands, self.rows)
 
-    def sign(self, chunks: Sequence[pa.Array]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
-        """Band hashes (texts, bands), and shingles, of all texts of some chunks."""
-        parts = [signatures(buffers(chunk), self.bands, self.rows, self.ngram) for chunk in chunks]
-        hashes = np.concatenate([np.zeros((0, self.bands), np.uint64), *(part for part, _ in parts)])
-        return hashes, np.concatenate([np.zeros(0, np.int32), *(part for _, part in parts)])
-
-    def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
-        bands, shingles = self.sign(inputs[0].read(piece.spec, ["text"]).column("text").chunks)
-        raw = pa.py_buffer(bands.astype("<u8").tobytes())
-        signature = pa.FixedSizeBinaryArray.from_buffers(pa.binary(8 * self.bands), len(shingles), [None, raw])
-        out.ledger.rows_in = out.ledger.rows_out = len(shingles)
-        out.write(piece.spec, pa.table({"signature": signature, "shingles": pa.array(shingles)}))
+    def sign_one(self, texts: Buffers) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+        return signatures(texts, self.bands, self.rows, self.ngram)
