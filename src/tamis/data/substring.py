@@ -28,11 +28,11 @@ import pyarrow.parquet as pq
 from tamis.core.budget import Needs
 from tamis.core.errors import UsageError
 from tamis.core.step import Inputs, Operator, Output, Piece, Published, Step, Where
-from tamis.data.dedup.verdicts import fixed_bytes
 from tamis.data.select import Resolve, View, kept
 from tamis.data.spans import Marking, Places, spans_table
 from tamis.kernels.jit import Buffers, buffers
-from tamis.kernels.shingle import table, word_hashes
+from tamis.kernels.shingle import table as code_points
+from tamis.kernels.shingle import word_hashes
 from tamis.kernels.substring import Units, repeated, word_places
 
 MEMORY = {"bytes": 3.5, "words": 6.0}  # bytes a byte of text; words of less than three bytes would take more
@@ -104,7 +104,7 @@ class RepeatedSubstrings(Operator):
             mine, start, end = owner[part] - first, starts[part], ends[part]
             first += len(rows)
             if self.unit == "words" and len(mine):
-                start, end = _bytes_of_words(_column(inputs, shard.name), mine, start, end)
+                start, end = _bytes_of_words(_selected(inputs, shard.name)[0], mine, start, end)
             marked += int((end - start).sum())
             out.write(shard.name, spans_table(rows[mine], start, end, shard.rows))
         out.ledger.rows_in = out.ledger.rows_out = inputs[0].rows
@@ -114,15 +114,14 @@ class RepeatedSubstrings(Operator):
         parts: list[Any] = [np.full(1, AFTER[self.unit])]
         lengths, ids, shards, size = [np.zeros(0, np.int64)], [np.zeros(0, "S16")], [], 0
         for shard in inputs[0].shards:
-            chosen = kept(inputs[1].read(shard.name))
-            text = buffers(_column(inputs, shard.name))
+            table, rows = _selected(inputs, shard.name)
+            text = buffers(table.column("text").combine_chunks())
             size += int(text.offsets[-1] - text.offsets[0])
             units, offsets = self._units(text)
             parts.append(np.insert(units, offsets[1:], AFTER[self.unit]))
             lengths.append(np.diff(offsets))
-            shards.append(np.flatnonzero(chosen))
-            own = fixed_bytes(inputs[0].read(shard.name, ["id"]).column("id"))[chosen]
-            ids.append(np.ascontiguousarray(own).view("S16").ravel())
+            shards.append(rows)
+            ids.append(np.array(table.column("id").to_pylist(), "S16"))
         length = np.concatenate(lengths)
         ends = np.cumsum(length + 1)
         order = np.argsort(np.concatenate(ids), kind="stable")
@@ -131,16 +130,16 @@ class RepeatedSubstrings(Operator):
     def _units(self, text: Buffers) -> tuple[Units, Places]:
         """The units of all texts, and offsets (texts + 1) into them."""
         if self.unit == "words":
-            hashes, offsets, _ = word_hashes(*text, table(), True)
+            hashes, offsets, _ = word_hashes(*text, code_points(), True)
             return hashes, offsets
         first, last = text.offsets[0], text.offsets[-1]
         return text.data[first:last], text.offsets - first
 
 
-def _column(inputs: Inputs, name: str) -> pa.Array:
-    """The selected texts of a shard."""
-    chosen = pa.array(kept(inputs[1].read(name)))
-    return inputs[0].read(name, ["text"]).column("text").filter(chosen).combine_chunks()
+def _selected(inputs: Inputs, name: str) -> tuple[pa.Table, Places]:
+    """Ids and texts of the selected rows of a shard, and their places in it."""
+    chosen = kept(inputs[1].read(name))
+    return inputs[0].read(name, ["id", "text"]).filter(pa.array(chosen)), np.flatnonzero(chosen)
 
 
 def _joined(parts: list[Any]) -> Units:
@@ -173,8 +172,8 @@ def whole_characters(data: Units, starts: Places, ends: Places) -> tuple[Places,
     return starts[some], ends[some]
 
 
-def _bytes_of_words(texts: pa.Array, row: Places, start: Places, end: Places) -> tuple[Places, Places]:
-    """Ranges of words in rows of `texts` as ranges of bytes, both counted inside their text."""
-    data, offsets = buffers(texts)
-    first, last, before = word_places(data, offsets, table())
+def _bytes_of_words(table: pa.Table, row: Places, start: Places, end: Places) -> tuple[Places, Places]:
+    """Ranges of words in rows of a table as ranges of bytes, both counted inside their text."""
+    data, offsets = buffers(table.column("text").combine_chunks())
+    first, last, before = word_places(data, offsets, code_points())
     return first[before[row] + start] - offsets[row], last[before[row] + end - 1] - offsets[row]
