@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from small import experiment, pages, target
 
-from tamis import Arm
+from tamis import Arm, BitsPerByte, Experiment, Holdout
 from tamis.cli import main
+from tamis.core.disk import file_sha256
 from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import Local
 from tamis.core.runner import run as run_steps
+from tamis.core.shard import write_table
 from tamis.core.step import Where
 from tamis.core.store import Store
 from tamis.experiment.command import Options, execute, make_plan
@@ -164,6 +168,23 @@ def test_decontaminate_drops_the_leak_from_every_arm(place: Path) -> None:
     assert all(arm.view.selection == arm.touched for arm in plan.arms)
 
 
+def test_touched_items_are_scored_apart_in_the_report(place: Path) -> None:
+    summary = json.loads((run_folder(place) / "summary.json").read_text())
+    assert [(t["arm"], t["touched"], t["here"], t["untouched"]) for t in summary["touched"]] == [
+        ("raw", 1, 1, 23),
+        ("quiet", 1, 1, 23),
+        ("same", 1, 1, 23),
+    ]
+    items = pq.read_table(run_folder(place) / "items.parquet").to_pylist()
+    own = [i for i in items if i["touched"] and i["arm"] == "raw"]
+    by_hand = sum(i["value"] for i in own) / sum(i["weight"] for i in own)
+    assert summary["touched"][0]["score_touched"] == pytest.approx(by_hand)
+    assert summary["touched"][0]["low"] is None  # one item has no interval
+    assert {(c["items_touched"], c["items_searched"], c["items"]) for c in summary["contamination"]} == {(1, 24, 24)}
+    page = (run_folder(place) / "report.html").read_text()
+    assert "on the items found in any arm" in page and "of its" in page and summary["clean_answer"]
+
+
 def test_verify_computes_jobs_anew(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["verify", str(run_folder(place)), "--store", str(place / "store"), "--data", str(place), "--sample", "6"]
     assert main(arguments) == 0
@@ -196,6 +217,55 @@ def test_an_arm_without_documents_and_one_too_small_are_refused_before_training(
     with pytest.raises(TamisError, match=r"arm empty ends with no documents.*arm small has .* too few for micro"):
         execute(changed, FILE, dataclasses.replace(options(place), runs=tmp_path))
     assert not list(tmp_path.glob("*/plan.json"))
+
+
+def refused(changed: Experiment, place: Path, tmp_path: Path, store: Path | None = None) -> str:
+    """The message with which a run ends before anything is trained or planned."""
+    options_ = dataclasses.replace(options(place), runs=tmp_path / "runs", store=store or place / "store")
+    before = set((options_.store).glob("train-micro-*"))
+    with pytest.raises(TamisError, match="nothing was trained: ") as error:
+        execute(changed, FILE, options_)
+    assert set((options_.store).glob("train-micro-*")) == before and not list(tmp_path.glob("runs/*/plan.json"))
+    return str(error.value)
+
+
+def test_a_target_that_is_training_text_is_refused(place: Path, tmp_path: Path) -> None:
+    own = dataclasses.replace(experiment, tasks=(BitsPerByte("own", source=pages),))
+    assert re.search(
+        r"arm raw holds 2\d\d documents of the target own, such as [0-9a-f]{32}; arm quiet", refused(own, place, tmp_path)
+    )
+
+
+def test_a_hold_out_that_is_not_cut_is_refused(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Holdout, "left", lambda self, text, before: before)
+    monkeypatch.setattr("tamis.experiment.plan.mark", lambda view, *_, **__: view.selection)
+    assert re.search(r"arm raw holds \d+ held-out rows", refused(experiment, place, tmp_path))
+
+
+def test_tokens_that_hold_a_dropped_row_are_refused(place: Path, tmp_path: Path) -> None:
+    """Published tokens changed on disk, manifest and all: a row that the near-hold-out cut dropped is back."""
+    shutil.copytree(place / "store", tmp_path / "store")
+    plan, store = make_plan(experiment, options(place)), Store(tmp_path / "store")
+    text, selection, tokens = (
+        store.get(plan.arms[1].view.text),
+        store.get(plan.arms[1].view.selection),
+        store.get(plan.arms[1].tokens),
+    )
+    gone = next(
+        own
+        for s in text.shards
+        for own, why in zip(text.read(s.name)["id"].to_pylist(), selection.read(s.name)["reason"].to_pylist(), strict=True)
+        if why not in (None, "holdout")
+    )
+    shard = tokens.shards[0]
+    table = tokens.read(shard.name)
+    ids = pa.array([gone, *table["id"].to_pylist()[1:]], table.schema.field("id").type)
+    write_table(tokens.path / shard.name, table.set_column(table.schema.get_field_index("id"), table.schema.field("id"), ids))
+    manifest = json.loads((tokens.path / "manifest.json").read_text())
+    manifest["shards"][0] |= {"sha256": file_sha256(tokens.path / shard.name), "bytes": (tokens.path / shard.name).stat().st_size}
+    (tokens.path / "manifest.json").write_text(json.dumps(manifest))
+    found = refused(experiment, place, tmp_path, tmp_path / "store")
+    assert f"arm quiet holds 1 rows that its selections dropped, such as {gone.hex()}" in found
 
 
 def test_equal_bytes_change_the_tokens_of_other_arms_only(place: Path) -> None:
