@@ -233,7 +233,7 @@ def test_parts_and_ranges_change_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     rows, _ = plant(generated(120, generator), generator)
     expected = [dropped(rows, op, tmp_path / f"a{i}", 5) for i, op in enumerate((MinHash(), Exact(normalise=True)))]
     monkeypatch.setattr("tamis.data.dedup.bands.RANGE_ROWS", 50)
-    monkeypatch.setattr("tamis.data.dedup.bands.PART_SHINGLES", 1000)
+    monkeypatch.setattr("tamis.data.dedup.bands.PART_WEIGHT", 1000)
     monkeypatch.setattr("tamis.data.dedup.exact.PART_ROWS", 40)
     monkeypatch.setattr("tamis.data.shuffle.GROUP_ROWS", 30)
     assert [dropped(rows, op, tmp_path / f"b{i}", 5) for i, op in enumerate((MinHash(), Exact(normalise=True)))] == expected

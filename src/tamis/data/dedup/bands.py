@@ -4,8 +4,8 @@
 band at a time, joins the rows that share a hash, and deals the clusters out to parts of about equal size, so that each part can
 be compared alone. Rows are numbered through: datasets, shards and rows in order, the canaries last.
 
-Memory of the one job of `Clusters`: 12 bytes a row, and 8 more a row for up to `RANGE_ROWS` rows at a time; about 40 for each
-row that shares a band. Disk: 8 bytes a band and row. Both are stated before it starts (`needs`).
+Memory of the one job of `Clusters`: 4 bytes a row (8 from two billion on), and besides either 16 a row for up to `RANGE_ROWS`
+rows at a time, or 40 for each row that shares a band. Disk: 8 bytes a band and row. Both are stated before it starts (`needs`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from tamis.core.step import Inputs, Operator, Output, Piece, Published, Where
 from tamis.data.dedup.canaries import CANARIES, CANARY, LONGEST, agreeing, copies, similarities
 from tamis.data.dedup.verdicts import fixed_bytes, shard_groups
 from tamis.data.select import kept
+from tamis.data.shuffle import GROUP_ROWS
 from tamis.kernels.lsh import flatten, link, shared
 
 RANGE_ROWS = 1 << 27  # rows of a band that are looked at together
-PART_SHINGLES = 1 << 24  # of a part, at least: 128 MB of shingles
+PART_WEIGHT = 1 << 24  # of a part, at least: about 200 MB
+ROW_WEIGHT = 64  # of a row, in shingles
 PARTS = 1024  # at most
 Hashes = npt.NDArray[np.uint64]
 
@@ -46,7 +48,8 @@ class Bands(Operator):
         return [*pieces, Piece("canaries")] if self.canaries else pieces
 
     def needs(self, inputs: Inputs) -> Needs:
-        return Needs(0, 8 * self.signature.keys * inputs[0].rows)
+        rows = inputs[0].rows
+        return Needs(24 * self.signature.keys * min(rows, GROUP_ROWS), 8 * self.signature.keys * rows)
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         if piece.name == "canaries":
@@ -134,7 +137,13 @@ class Clusters(Operator):
 
     def needs(self, inputs: Inputs) -> Needs:
         rows = sum(sum(i.facts["rows"].values()) for i in inputs)
-        return Needs(12 * rows + 16 * min(rows, RANGE_ROWS) + 100_000_000, 4 * rows)
+        return Needs(self.memory(rows), 4 * rows)
+
+    @staticmethod
+    def memory(rows: int) -> int:
+        """Bytes for so many rows if a third of them share a band."""
+        number = 4 if rows < 2**31 else 8
+        return number * rows + max(16 * min(rows, RANGE_ROWS), 14 * rows)
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         files = [f for step in inputs for f in _group_files(step)] + [f for step in inputs for f in _canary_files(step)]
@@ -152,8 +161,9 @@ class Clusters(Operator):
         del parent
         weight = _weights(files, sizes, members)
         shingles = np.bincount(inverse, weight, len(roots))
-        before = np.cumsum(shingles) - shingles
-        part_of = (before // max(PART_SHINGLES, shingles.sum() // PARTS)).astype(np.int32)
+        sizes_of = np.bincount(inverse, minlength=len(roots))
+        load = shingles + ROW_WEIGHT * sizes_of
+        part_of = ((np.cumsum(load) - load) // max(PART_WEIGHT, load.sum() // PARTS)).astype(np.int32)
         parts = np.full(rows, -1, np.int32)
         parts[members] = np.unique(part_of, return_inverse=True)[1][inverse]
         np.save(out.path("parts.npy"), parts)
@@ -163,8 +173,8 @@ class Clusters(Operator):
             "starts": np.cumsum([0, *counts]).tolist(),
             "clustered": len(members),
             "parts": int(parts.max(initial=-1)) + 1,
-            "largest_rows": int(np.bincount(inverse).max(initial=0)),
-            "largest_shingles": int(shingles.max(initial=0)),
+            "largest_cluster": int(sizes_of.max(initial=0)),
+            "largest_part": int(np.bincount(part_of, load).max(initial=0)),
         }
 
     def summary(self, facts: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -139,9 +139,7 @@ class Verdicts(Operator):
         return [Piece(f"{part:05d}", part) for part in range(inputs[2].facts["parts"])]
 
     def needs(self, inputs: Inputs) -> Needs:
-        facts = inputs[2].facts
-        largest = facts["largest_shingles"]
-        return Needs(40 * largest + 12 * self.signature.keys * facts["largest_rows"])
+        return Needs(24 * inputs[2].facts["largest_part"])
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         rows = gather(inputs[3:], piece.spec, schema(self.signature.keys))
