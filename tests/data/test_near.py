@@ -130,6 +130,14 @@ def test_references_too_short_to_search_are_counted(tmp_path: Path) -> None:
     assert index.read("references.parquet").column("searchable").to_pylist() == [False, True, False]
 
 
+def test_the_memory_of_an_index_is_stated_by_the_size_of_its_texts(tmp_path: Path) -> None:
+    texts = generated(400, np.random.default_rng(10))
+    size = sum(len(t.encode()) for t in texts)
+    (reference,) = run([view_of([(f"h{k}", text) for k, text in enumerate(texts)], 3).text], Store(tmp_path), Here(), Where())
+    for rule, factor in ((Nearness(), 25), (Nearness(span=None, jaccard=0.5), 9), (Nearness(jaccard=0.5), 34)):
+        assert size * factor < NearIndex(rule).needs((reference,)).memory < 1.1 * size * factor
+
+
 @pytest.mark.parametrize("wrong", [{"span": None}, {"jaccard": 0.0}, {"span": 5}, {"shortest": 0}])
 def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="Nearness"):

@@ -12,7 +12,7 @@ be searched for is counted, not searched); a letter of an unspaced script counts
 (tables, counting), do not count.
 
 The index is one step, its arrays are mapped into memory by all workers; rows stream past it. Memory: 37 bytes a word of the
-reference for spans, 13 for Jaccard, and one shard of text a worker.
+reference for spans, 13 for Jaccard, and one shard of text a worker; to make it, `BUILDING` bytes a byte of its text (measured).
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from tamis.core.budget import Needs
 from tamis.core.errors import TamisError, UsageError
 from tamis.core.step import Inputs, Operator, Output, Piece, Published, Step, Where
 from tamis.data.passages import Passage, passages, stands_near
@@ -35,6 +38,7 @@ from tamis.kernels.spans import Hits, ShingleIndex, SpanIndex, find_similar, fin
 
 SHOWN = 3  # references of a row whose shared words are written out
 SHOWN_WORDS = 60  # of them, at most
+BUILDING = 25, 9  # bytes of memory to index a byte of reference: for spans, for Jaccard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +102,11 @@ class NearIndex(Operator):
 
     def jobs(self, inputs: Inputs, where: Where) -> Sequence[Piece]:
         return [Piece("all")]
+
+    def needs(self, inputs: Inputs) -> Needs:
+        size = sum(_text_bytes(i.file(s.name)) for i in inputs if i.kind != "selection" for s in i.shards)
+        wanted = self.rule.span is not None, self.rule.jaccard is not None
+        return Needs(memory=size * sum(factor for factor, use in zip(BUILDING, wanted, strict=True) if use))
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         sets = [_references(inputs, i) for i, s in enumerate(inputs) if s.kind != "selection"]
@@ -172,6 +181,13 @@ def _references(inputs: Inputs, number: int) -> pa.Table:
         columns = [pa.array(ids, pa.string()), table.column("text").cast(pa.large_string()), payload]
         out.append(pa.table(columns, schema=_NOTHING.schema))
     return pa.concat_tables(out)
+
+
+def _text_bytes(file: Path) -> int:
+    """Of the column `text` of a Parquet file, uncompressed."""
+    groups = pq.read_metadata(file)
+    place = groups.schema.names.index("text")
+    return sum(groups.row_group(k).column(place).total_uncompressed_size for k in range(groups.num_row_groups))
 
 
 def _save(out: Output, name: str, index: Any) -> None:
