@@ -29,7 +29,6 @@ from tamis.kernels.linear import Doubles
 
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
 RIDGE = 1e-4  # on the mean loss: vectors have length 1, so weights must be large
-LIBRARIES = ("numpy", "tokenizers", "torch", "transformers")
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Encoder:
     """
 
     places: ClassVar[tuple[str, ...]] = ("place",)
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "tokenizers", "torch", "transformers")
 
     place: str
     sha256: str
@@ -76,6 +76,10 @@ class Encoder:
                     mean = model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
                     out[row] = (mean / mean.norm().clamp_min(1e-12)).numpy()
         return out
+
+    def embed_rows(self, ids: Sequence[bytes], texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The same, for deduplication."""
+        return self.embed(texts)
 
 
 def _hash(place: Path) -> str:
@@ -138,7 +142,7 @@ class TrainHead(Operator):
     seed: int
     most: int
     kind: ClassVar[str] = "classifier"
-    libraries: ClassVar[tuple[str, ...]] = LIBRARIES
+    libraries: ClassVar[tuple[str, ...]] = Encoder.libraries
 
     def jobs(self, inputs: Inputs, where: Where) -> Sequence[Piece]:
         return [Piece("all", None, 100 * float(sum(s.bytes for i in inputs for s in i.shards)))]
@@ -175,7 +179,7 @@ class EmbeddingClassifier(Score):
     seed: int = 0
     most: int = 2000
     costly: ClassVar[bool] = True
-    libraries: ClassVar[tuple[str, ...]] = LIBRARIES
+    libraries: ClassVar[tuple[str, ...]] = Encoder.libraries
 
     probability = Column("Probability of being like the positives, were both classes equally frequent.")
 

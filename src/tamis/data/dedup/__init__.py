@@ -13,6 +13,7 @@ signatures lie in the store and are not computed again.
 
 from tamis.data.dedup.exact import Exact
 from tamis.data.dedup.minhash import MinHash
+from tamis.data.dedup.semantic import Semantic, StoredVectors
 from tamis.data.dedup.simhash import SimHash
 
-__all__ = ["Exact", "MinHash", "SimHash"]
+__all__ = ["Exact", "MinHash", "Semantic", "SimHash", "StoredVectors"]
