@@ -21,12 +21,13 @@ from tamis.data.dedup.canaries import CANARIES
 from tamis.data.dedup.minhash import Signatures
 from tamis.data.dedup.signing import near_duplicates
 from tamis.data.dedup.simhash import SimHashes
-from tamis.data.score import Score
+from tamis.data.scores.preference import Earliest, Longest, SourcePriority
 from tamis.data.select import View
 from tamis.kernels.jit import buffers
 from tamis.kernels.minhash import chance
 from tamis.kernels.shingle import shingle_sets, table
 from tamis.kernels.simhash import keys, simhashes
+from tamis.testing import conformance
 
 REAL = ("text/wikipedia-vital-en", "text/qa-medquad-en", "text/recipes-wikibooks-en", "text/wikipedia-vital-fr")
 
@@ -145,20 +146,26 @@ def test_tiny_corpora(rows: list[tuple[str, str]], tmp_path: Path) -> None:
     assert dropped(rows, MinHash(), tmp_path / "0", 2) == dropped(rows, Exact(), tmp_path / "1", 2) == {}
 
 
-@dataclass(frozen=True)
-class Length(Score):
-    """Characters of a text."""
-
-    def score(self, text: str) -> float:
-        return float(len(text))
-
-
-@pytest.mark.parametrize("op", [MinHash(prefer=Length().field()), Exact(normalise=True, prefer=Length().field())])
+@pytest.mark.parametrize("op", [MinHash(prefer=Longest()), Exact(normalise=True, prefer=Longest().field())])
 def test_a_preferred_score_decides_who_survives(op: Any, tmp_path: Path) -> None:
     text = generated(1, np.random.default_rng(9))[0]
     rows = [(f"r{k}", text + " " * k) for k in range(12)]
     found = dropped(rows, op, tmp_path)
     assert {evidence["survivor"] for _, evidence in found.values()} == {name_id("r11")} and len(found) == 11
+
+
+@pytest.mark.parametrize("score", [Longest(), Earliest(), SourcePriority(("wiki*", "web"))])
+def test_preferences_are_scores_like_any_other(score: Any) -> None:
+    conformance(score)
+
+
+def test_preferences_say_what_comes_first() -> None:
+    early, late, none = (Earliest().score(meta) for meta in ('{"date": "2024-01-31"}', '{"date": "2024-02-01T00:00:00Z"}', "{}"))
+    assert early > late > none == Earliest().score('{"date": "soon"}') == Earliest().score("[]") == Earliest().score("")
+    priority = SourcePriority(("wiki*", "web"))
+    assert [priority.score(s) for s in ("wiki-en", "web", "other")] == [0, -1, -2]
+    with pytest.raises(UsageError, match="at least one source"):
+        SourcePriority(())
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from tamis.data.dedup.verdicts import (
     shard_groups,
 )
 from tamis.data.schema import ID
-from tamis.data.score import Field
+from tamis.data.score import Field, Score
 from tamis.data.select import Resolve, View, kept
 from tamis.data.shuffle import gather, scatter
 from tamis.kernels.digest import digests, word_digests
@@ -55,17 +55,16 @@ class Exact:
     """
 
     normalise: bool = False
-    prefer: Field | None = None
+    prefer: Field | Score | None = None
     against: Any = None
     label: ClassVar[str] = "exact dedup"
 
     def select(self, view: View, resolve: Resolve) -> Step:
         views = [view] if self.against is None else [view, resolve(self.against)]
-        name = self.prefer.name if self.prefer else None
         dealt = []
         for number, each in enumerate(views):
-            columns = preferred(self.prefer, each, resolve) if number == 0 else ()
-            op = HashesByValue(number > 0, name if number == 0 else None, len(views))
+            name, columns = preferred(None if number else self.prefer, each, resolve)
+            op = HashesByValue(number > 0, name, len(views))
             rows = tuple(v.text for v in views)
             dealt.append(Step(op, (*each, beside(TextHashes(self.normalise), each.text), *rows, *columns)))
         verdicts = Step(Equal(), (view.text, *dealt))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tamis.core.errors import UsageError
 from tamis.core.step import Step
 from tamis.data.dedup.signing import Signing, near_duplicates
-from tamis.data.score import Field
+from tamis.data.score import Field, Score
 from tamis.data.select import Resolve, View
 from tamis.kernels.jit import Buffers
 from tamis.kernels.minhash import chance, parameters, signatures
@@ -33,7 +33,7 @@ class MinHash:
     rows: int = 8
     ngram: int = 5
     threshold: float = 0.8
-    prefer: Field | None = None
+    prefer: Field | Score | None = None
     against: Any = None
     label: ClassVar[str] = "dedup"
 

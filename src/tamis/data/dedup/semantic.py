@@ -35,7 +35,7 @@ from tamis.data.dedup.verdicts import (
     shard_groups,
 )
 from tamis.data.schema import ID, fraction_of
-from tamis.data.score import Field
+from tamis.data.score import Field, Score
 from tamis.data.select import Resolve, View, kept
 from tamis.data.shuffle import gather, scatter
 from tamis.kernels.lsh import REFERENCE, ROW
@@ -109,7 +109,7 @@ class Semantic:
     cosine: float = 0.95
     clusters: int | None = None
     seed: int = 0
-    prefer: Field | None = None
+    prefer: Field | Score | None = None
     against: Any = None
     label: ClassVar[str] = "semantic dedup"
 
@@ -121,11 +121,10 @@ class Semantic:
         views = [view] if self.against is None else [view, resolve(self.against)]
         vectors = [Step(Embeddings(self.embedder), tuple(each)) for each in views]
         centres = Step(Centres(self.clusters, self.seed), (*view, vectors[0]))
-        name = self.prefer.name if self.prefer else None
         dealt = []
         for number, (each, own) in enumerate(zip(views, vectors, strict=True)):
-            columns = preferred(self.prefer, each, resolve) if number == 0 else ()
-            dealt.append(Step(Dealt(number > 0, name if number == 0 else None), (*each, own, centres, *columns)))
+            name, columns = preferred(None if number else self.prefer, each, resolve)
+            dealt.append(Step(Dealt(number > 0, name), (*each, own, centres, *columns)))
         verdicts = Step(Alike(self.cosine), (view.text, centres, *dealt))
         return Step(Survivors("semantic-duplicate", "cosine"), (*view, verdicts))
 

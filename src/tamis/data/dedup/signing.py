@@ -18,7 +18,7 @@ from tamis.core.step import Inputs, Operator, Output, Piece, Step
 from tamis.data.dedup.bands import Bands, Clusters
 from tamis.data.dedup.compare import Candidates, Verdicts
 from tamis.data.dedup.verdicts import Survivors, beside, preferred
-from tamis.data.score import Field
+from tamis.data.score import Field, Score
 from tamis.data.select import Resolve, View
 from tamis.kernels.jit import Buffers, buffers
 
@@ -60,7 +60,7 @@ class Signing(Operator):
 
 
 def near_duplicates(
-    signature: Signing, threshold: float, prefer: Field | None, against: Any, view: View, resolve: Resolve
+    signature: Signing, threshold: float, prefer: Field | Score | None, against: Any, view: View, resolve: Resolve
 ) -> Step:
     """The selection that `signature`'s candidates come to."""
     views = [view] if against is None else [view, resolve(against)]
@@ -69,7 +69,7 @@ def near_duplicates(
     clusters = Step(Clusters(signature.keys), tuple(bands))
     candidates = []
     for number, (each, own, banded) in enumerate(zip(views, signed, bands, strict=True)):
-        name, columns = (prefer.name, preferred(prefer, each, resolve)) if prefer and number == 0 else (None, ())
+        name, columns = preferred(None if number else prefer, each, resolve)
         op = Candidates(signature, number, threshold, name)
         candidates.append(Step(op, (clusters, banded, *each, own, *columns)))
     verdicts = Step(Verdicts(signature, threshold), (view.text, bands[0], clusters, *candidates))

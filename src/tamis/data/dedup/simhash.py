@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tamis.core.errors import UsageError
 from tamis.core.step import Step
 from tamis.data.dedup.signing import Signing, near_duplicates
-from tamis.data.score import Field
+from tamis.data.score import Field, Score
 from tamis.data.select import Resolve, View
 from tamis.kernels.jit import Buffers
 from tamis.kernels.simhash import keys, simhashes
@@ -36,7 +36,7 @@ class SimHash:
     blocks: int = 6
     ngram: int = 5
     threshold: float = 0.8
-    prefer: Field | None = None
+    prefer: Field | Score | None = None
     against: Any = None
     label: ClassVar[str] = "simhash dedup"
 

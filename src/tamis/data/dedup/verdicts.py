@@ -19,7 +19,7 @@ from tamis.core.ledger import Ledger
 from tamis.core.step import Inputs, Operator, Output, Piece, Published, Step, Where
 from tamis.data.apply import UnionColumns, UnionText, scored
 from tamis.data.schema import ID
-from tamis.data.score import Field
+from tamis.data.score import Field, Score
 from tamis.data.select import Resolve, View, carry
 from tamis.data.shuffle import gather, groups, scatter
 from tamis.kernels.lsh import REFERENCE
@@ -82,9 +82,12 @@ def beside(op: Operator, text: Step) -> Step:
     return Step(op, (text,))
 
 
-def preferred(field: Field | None, view: View, resolve: Resolve) -> tuple[Step, ...]:
-    """The columns of the preferred score, if there is one."""
-    return () if field is None else (scored(field.score, view.text, view.selection, field.score.requires(resolve)),)
+def preferred(prefer: Field | Score | None, view: View, resolve: Resolve) -> tuple[str | None, tuple[Step, ...]]:
+    """The name of the preferred column and the step that holds it; nothing if there is no preference."""
+    if prefer is None:
+        return None, ()
+    field = prefer.field() if isinstance(prefer, Score) else prefer
+    return field.name, (scored(field.score, view.text, view.selection, field.score.requires(resolve)),)
 
 
 def preference(values: pa.ChunkedArray) -> npt.NDArray[np.float64]:
