@@ -122,6 +122,7 @@ class RepeatedSubstrings(Operator):
             lengths.append(np.diff(offsets))
             shards.append(rows)
             ids.append(np.array(table.column("id").to_pylist(), "S16"))
+        pa.default_memory_pool().release_unused()
         length = np.concatenate(lengths)
         ends = np.cumsum(length + 1)
         order = np.argsort(np.concatenate(ids), kind="stable")
