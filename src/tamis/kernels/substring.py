@@ -12,9 +12,10 @@ without overlap. Every window of a longer run that stood before did too, so the 
    are dealt out to several passes by their hash; the result is the same.
 
 Exact: hashes decide what is compared, never what is marked. Time is linear in the units (times `minimum` for texts made so that
-every window is old and no run is longer). Memory beside the units: 1 byte a unit, a quarter more during step 1, and during step 2 the table, which takes no more
-than the units do (or SMALLEST): together 3 bytes a byte of text. A suffix array with its common prefixes takes 9, and sorting the
-suffixes alone, by libdivsufsort, took 1.6 times as long as this whole step (150 MB of mixed text, 50 bytes).
+every window is old and no run is longer). Memory beside the units: 1 byte a unit, a quarter more during step 1, and during step
+2 the table, which takes no more than the units do (or SMALLEST): together 3 bytes a byte of text. A suffix array with its common
+prefixes takes 9, and sorting the suffixes alone, by libdivsufsort, took 1.6 times as long as this whole step (150 MB of mixed
+text, 50 bytes).
 """
 
 from __future__ import annotations
