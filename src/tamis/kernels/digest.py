@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
-from numba.extending import intrinsic
 
 from tamis.kernels.jit import Buffers, njit
+from tamis.kernels.memory import store64
 from tamis.kernels.shingle import SPACE_BYTE, Bytes, Offsets, load64, longest, normalise, table
 from tamis.kernels.text import leading_word
 
@@ -71,19 +70,6 @@ def digest(data: Bytes, start: int, end: int) -> tuple[Any, Any]:
     return h1, h2 + h1
 
 
-@intrinsic
-def _store64(context: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write eight bytes to a uint8 array at any index, little-endian. The caller makes sure that they fit."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        view = context.make_array(signature.args[0])(context, builder, args[0])
-        place = builder.gep(view.data, [args[1]])
-        builder.store(args[2], builder.bitcast(place, context.get_value_type(types.uint64).as_pointer()), align=1)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, types.uint64), code
-
-
 @njit
 def squeeze(text: Bytes, length: int, out: Bytes) -> Any:
     """Copy the words of a normalised text with one space between them; returns their length. `out` needs length + 16 bytes."""
@@ -96,7 +82,7 @@ def squeeze(text: Bytes, length: int, out: Bytes) -> Any:
         size: Any = 8
         while size == 8:
             block = load64(text, p)
-            _store64(out, q, block)
+            store64(out, q, block)
             size = leading_word(block)
             p += size
             q += size
