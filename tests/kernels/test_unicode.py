@@ -6,7 +6,7 @@ import unicodedata
 
 import numpy as np
 
-from tamis.kernels.unicode import ALPHANUMERIC, LETTER, MARK, SPACE, STOP, flags, is_stop
+from tamis.kernels.unicode import ALPHANUMERIC, CAPITAL, DECIMAL, DIGIT, LETTER, MARK, SPACE, STOP, flags, is_stop
 
 EVERY = list(map(chr, range(0x110000)))
 
@@ -16,6 +16,11 @@ def test_white_space_and_letters_are_those_of_str() -> None:
     assert [chr(i) for i in np.flatnonzero(table & SPACE)] == [c for c in EVERY if c.isspace()]
     assert np.array_equal((table & LETTER) != 0, np.fromiter(map(str.isalpha, EVERY), bool, len(EVERY)))
     assert np.array_equal((table & ALPHANUMERIC) != 0, np.fromiter(map(str.isalnum, EVERY), bool, len(EVERY)))
+
+
+def test_capitals_and_digits_are_those_of_str() -> None:
+    for kind, method in ((CAPITAL, str.isupper), (DIGIT, str.isdigit), (DECIMAL, str.isdecimal)):
+        assert np.array_equal((flags() & kind) != 0, np.fromiter(map(method, EVERY), bool, len(EVERY)))
 
 
 def test_marks() -> None:

@@ -62,8 +62,11 @@ def keep_words(text: Any, flags: Any, out: Any) -> Any:
         stays = here > 0
         if not stays and before and joins(point, before) and i + width < size:
             stays = kind(code_point(text, i + width)[0], flags) == before
-        for k in range(i, i + width):
-            out[k] = text[k] if stays else BLANK
+        if width == 1:
+            out[i] = point if stays else BLANK
+        else:
+            for k in range(i, i + width):
+                out[k] = text[k] if stays else BLANK
         before = here
         i += width
     out[size : size + 8] = BLANK
@@ -121,21 +124,22 @@ def top_ngrams(n: int, words: int, first: Any, places: Any, kept: int, count: An
 
 @njit
 def repeated_ngrams(n: int, words: int, places: Any, kept: int, position: Any) -> tuple[int, int, int]:
-    """Length of all words inside a repeated n-gram, of all repeated n-grams, and of all n-grams."""
+    """Length of all words inside a repeated n-gram, of all repeated n-grams, and of all n-grams (what ends them less what begins
+    them: all but the last and the first n places cancel)."""
     covered, copied, total, end = 0, 0, 0, 0
     for p in range(kept):
         i = places[p]
         covered += position[i + n] - position[max(i, end)]
         copied += position[i + n] - position[i]
         end = i + n
-    for i in range(words - n + 1):
-        total += position[i + n] - position[i]
+    for i in range(n if words >= n else 0):
+        total += position[words - i] - position[i]
     return covered, copied, total
 
 
 @njit
 def copies(data: Any, offsets: Any, flags: Any, inner: bool) -> Any:
-    """Counts of every text, int64 [texts, COLUMNS]."""
+    """Counts of every text, int64 [texts, COLUMNS]; LOOPS are not counted with `inner`."""
     texts = len(offsets) - 1
     rows = np.zeros((texts, COLUMNS), np.int64)
     starts, stops, position = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64)
@@ -166,7 +170,7 @@ def copies(data: Any, offsets: Any, flags: Any, inner: bool) -> Any:
         row[WORD_CHARACTERS] = position[words]
         first_equal(blanked, hashes, starts, stops, words, table, first, count)
         first[words] = -1
-        row[LOOPS] = most_loops(first, words)
+        row[LOOPS] = 0 if inner else most_loops(first, words)
         for i in range(words):
             places[i] = i
         kept = keep_repeated(first, places, words, count)

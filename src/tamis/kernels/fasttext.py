@@ -6,7 +6,8 @@ own vector and of all its character n-grams, made ready by `settle`; another tok
 tokens has word n-grams. N-grams are hashed (FNV-1a on signed bytes) into buckets, of which a compressed model keeps some. A token
 that begins with "__label__" counts for nothing. `Model.features` and `Model.outputs` are the definitions.
 
-Rows are added in one order, in float32, by definition and kernel alike, so that both agree bit for bit; fastText adds in another.
+Rows are added in one order, in float32, by definition and kernel alike, so that both agree bit for bit: those of a token first,
+then the sums. fastText adds in another.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from tamis.kernels.subwords import (
     Floats,
     Ints,
     Ints32,
+    Memory,
     Words64,
     mean,
+    memory_of,
 )
 
 Doubles = npt.NDArray[np.float64]
@@ -71,10 +74,10 @@ class Model(NamedTuple):
     pruned: bool
     loss: int
 
-    def features(self, text: str) -> tuple[list[int], int]:
-        """The rows of a text in the order in which they are added, and how many vectors they stand for (the definition)."""
+    def features(self, text: str) -> tuple[list[list[int]], int]:
+        """The rows of a text, those added up first together, and how many vectors they stand for (the definition)."""
         vocabulary = {self.names[self.ends[i] : self.ends[i + 1]].tobytes(): i for i in range(len(self.ends) - 1)}
-        rows: list[int] = []
+        rows: list[list[int]] = []
         count = 0
         runs: list[int] = []
         for token in _tokens(text):
@@ -82,18 +85,18 @@ class Model(NamedTuple):
             if entry >= self.words or (entry < 0 and token.startswith(LABEL)):
                 continue
             if entry >= 0:
-                rows.append(entry)
+                rows.append([entry])
                 count += int(self.counts[entry])
             elif token != EOS:
                 found = [self._row(h % self.bucket) for h in _ngram_hashes(token, self.shortest, self.longest)]
-                rows += [row for row in found if row >= 0]
+                rows.append([row for row in found if row >= 0])
                 count += sum(row >= 0 for row in found)
             signed = h - (1 << 32) if h >> 31 else h
             runs = (
                 [(run * WORD_PRIME + signed) % (1 << 64) for run in runs[-self.word_ngrams + 1 :]] if self.word_ngrams > 1 else []
             )
             found = [self._row(run % self.bucket) for run in runs]
-            rows += [row for row in found if row >= 0]
+            rows += [[row] for row in found if row >= 0]
             count += sum(row >= 0 for row in found)
             runs.append(signed % (1 << 64))
         return rows, count
@@ -113,8 +116,11 @@ class Model(NamedTuple):
         if not count:
             return None
         total = np.zeros(self.rows.shape[1], np.float32)
-        for row in rows:
-            total += self.rows[row]
+        for together in rows:
+            part = np.zeros_like(total)
+            for row in together:
+                part += self.rows[row]
+            total += part
         return total * np.float32(1.0 / count)
 
     def outputs(self, text: str) -> list[float]:
@@ -251,15 +257,20 @@ def _descend(hidden: Floats, model: Model, stack: Ints32, values: Doubles) -> tu
     return label, best
 
 
-@njit
 def predict(data: Bytes, starts: Ints, ends: Ints, model: Model) -> tuple[Ints32, Doubles]:
     """The most probable label of every span data[starts[i]:ends[i]] (the last of equals) and its probability; -1, 0 if none."""
-    hidden, word, features, runs, margins, values = _scratch(starts, ends, model)
     labels, probabilities = np.empty(len(starts), np.int32), np.zeros(len(starts))
+    _predict(data, starts, ends, model, memory_of(model.rows.shape[1]), labels, probabilities)
+    return labels, probabilities
+
+
+@njit
+def _predict(data: Bytes, starts: Ints, ends: Ints, model: Model, memory: Memory, labels: Ints32, probabilities: Doubles) -> None:
+    hidden, word, features, runs, margins, values = _scratch(starts, ends, model)
     stack = np.empty(len(values) + 1, np.int32)
     for i in range(len(starts)):
         labels[i] = -1
-        if mean(data, starts[i], ends[i], model, word, features, runs, hidden) == 0:
+        if mean(data, starts[i], ends[i], model, word, features, runs, memory, hidden) == 0:
             continue
         if model.loss == HIERARCHICAL:
             label, value = _descend(hidden, model, stack, values)
@@ -269,19 +280,22 @@ def predict(data: Bytes, starts: Ints, ends: Ints, model: Model) -> tuple[Ints32
         for k in range(model.labels):
             if values[k] >= probabilities[i]:
                 labels[i], probabilities[i] = k, values[k]
-    return labels, probabilities
+
+
+def probability(data: Bytes, starts: Ints, ends: Ints, label: int, model: Model) -> Doubles:
+    """The probability of one label for every span; 0 for a text without vectors."""
+    out = np.zeros(len(starts))
+    _probability(data, starts, ends, label, model, memory_of(model.rows.shape[1]), out)
+    return out
 
 
 @njit
-def probability(data: Bytes, starts: Ints, ends: Ints, label: int, model: Model) -> Doubles:
-    """The probability of one label for every span; 0 for a text without vectors."""
+def _probability(data: Bytes, starts: Ints, ends: Ints, label: int, model: Model, memory: Memory, out: Doubles) -> None:
     hidden, word, features, runs, margins, values = _scratch(starts, ends, model)
-    out = np.zeros(len(starts))
     for i in range(len(starts)):
-        if mean(data, starts[i], ends[i], model, word, features, runs, hidden):
+        if mean(data, starts[i], ends[i], model, word, features, runs, memory, hidden):
             _probabilities(hidden, model, margins, values)
             out[i] = values[label]
-    return out
 
 
 @njit

@@ -1,12 +1,13 @@
 """The vectors of a text under a fastText model: vocabulary, character n-grams, word n-grams, pruned buckets.
 
 Compiled; the definitions are the methods of `tamis.kernels.fasttext.Model`, whose fields `model` has here. Rows are added in one
-order, in float32, by definition and kernel alike.
+order, in float32, by definition and kernel alike: first those of a token, then the sums, so that the sum of a token that comes
+again is remembered.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,23 @@ _START, _PRIME, _WORD_PRIME = np.uint64(FNV_START), np.uint64(FNV_PRIME), np.uin
 _LOW, _HIGH, U0, U1, U6, U63 = (np.uint64(n) for n in (0xFFFFFFFF, 0xFFFFFFFFFFFFFF00, 0, 1, 6, 63))
 _EOS, _LABEL = np.frombuffer(EOS, np.uint8), np.frombuffer(LABEL, np.uint8)
 BUFFER = 4096  # rows collected before they are added up: bounds memory for words of any length
+REMEMBERED = 1 << 18  # numbers in the sums of tokens that are remembered (1 MB)
+
+
+class Memory(NamedTuple):
+    """One token for every slot: where in the data it stands (-1: nowhere), its bytes + 1, how many n-grams it has, their sum."""
+
+    places: Ints
+    sizes: Ints
+    counts: Ints
+    sums: Floats
+
+
+def memory_of(dimensions: int) -> Memory:
+    """Empty memory for vectors of so many dimensions."""
+    slots = 1 << max(REMEMBERED // max(dimensions, 1), 1).bit_length() - 1
+    zeros = np.zeros(slots, np.int64)
+    return Memory(np.full(slots, -1), zeros, zeros.copy(), np.empty((slots, dimensions), np.float32))
 
 
 @njit
@@ -198,7 +216,18 @@ def settle(model: Any) -> None:
 
 
 @njit
-def mean(data: Bytes, start: int, end: int, model: Any, word: Bytes, features: Ints32, runs: Words64, total: Floats) -> int:
+def _same(word: Bytes, data: Bytes, place: int, size: int) -> bool:
+    """Whether word[1:size] stands in the data at `place`."""
+    k = 1
+    while k < size and word[k] == data[place + k - 1]:
+        k += 1
+    return k == size
+
+
+@njit
+def mean(
+    data: Bytes, start: int, end: int, model: Any, word: Bytes, features: Ints32, runs: Words64, memory: Memory, total: Floats
+) -> int:
     """The mean of the vectors of data[start:end] to `total`; returns how many there are."""
     for d in range(len(total)):
         total[d] = 0
@@ -227,8 +256,17 @@ def mean(data: Bytes, start: int, end: int, model: Any, word: Bytes, features: I
             _add(model.rows, features, 1, total)
             count += model.counts[entry]
         elif not ended and model.longest > 0:
-            word[0], word[size] = 60, 62
-            count += _subwords(word, size + 1, model, features, total)
+            slot = np.int64(h) & (len(memory.places) - 1)
+            place = memory.places[slot]
+            if place < 0 or memory.sizes[slot] != size or not _same(word, data, place, size):
+                word[0], word[size] = 60, 62
+                for d in range(len(total)):
+                    memory.sums[slot, d] = 0
+                memory.counts[slot] = _subwords(word, size + 1, model, features, memory.sums[slot])
+                memory.places[slot], memory.sizes[slot] = i - size + 1, size
+            features[0] = slot
+            _add(memory.sums, features, 1, total)
+            count += memory.counts[slot]
         if model.word_ngrams > 1:
             signed = np.uint64(np.int64(np.int32(h)))
             n = 0

@@ -18,11 +18,14 @@ LETTER = 2  # str.isalpha
 STOP = 4  # ends a sentence: is_stop
 ALPHANUMERIC = 8  # str.isalnum
 MARK = 16  # category M: written on the letter before it
+CAPITAL = 32  # str.isupper
+DIGIT = 64  # str.isdigit
+DECIMAL = 128  # str.isdecimal
 
 _CODE_POINTS = 0x110000
 _LETTERS = 0x40000  # Unicode assigns no letter, number or space above plane 3,
-_PUNCTUATION = 0x20000  # no punctuation above plane 1,
-_SELECTORS = range(0xE0100, 0xE01F0)  # and no mark but these above plane 1: a test holds the running Python to all three
+_PUNCTUATION = 0x20000  # no punctuation, capital or digit above plane 1,
+_SELECTORS = range(0xE0100, 0xE01F0)  # and no mark but these above plane 1: a test holds the running Python to all of it
 _STOP_NAME = re.compile(r"\b(FULL STOP|QUESTION MARK|EXCLAMATION MARK|INTERROBANG|(DOUBLE )?(DANDA|SHAD))\b")
 _NOT_STOP_NAME = re.compile(r"\b(INVERTED|INITIAL)\b")
 
@@ -43,6 +46,9 @@ def flags() -> npt.NDArray[np.uint8]:
     table[:_LETTERS] |= SPACE * np.fromiter(map(str.isspace, characters), np.uint8, _LETTERS)
     table[:_LETTERS] |= LETTER * np.fromiter(map(str.isalpha, characters), np.uint8, _LETTERS)
     table[:_LETTERS] |= ALPHANUMERIC * np.fromiter(map(str.isalnum, characters), np.uint8, _LETTERS)
+    characters = characters[:_PUNCTUATION]
+    for kind, method in ((CAPITAL, str.isupper), (DIGIT, str.isdigit), (DECIMAL, str.isdecimal)):
+        table[:_PUNCTUATION] |= kind * np.fromiter(map(method, characters), np.uint8, _PUNCTUATION)
     for point in range(_PUNCTUATION):
         if is_stop(characters[point]):
             table[point] |= STOP

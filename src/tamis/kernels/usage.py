@@ -15,7 +15,6 @@ from tamis.kernels.text import (
     blank,
     code_point,
     count_byte,
-    count_words,
     ends_with_ellipsis,
     grown,
     next_word,
@@ -76,12 +75,26 @@ def count_spaced(text: Any) -> int:
 
 
 @njit
-def twice_median(lengths: Any, words: int) -> int:
-    """Twice the median of the first `words` lengths, which are sorted in place; 0 if there are none."""
-    if words == 0:
-        return 0
-    lengths[:words].sort()
-    return lengths[(words - 1) // 2] + lengths[words // 2]
+def counted(counts: Any, length: int) -> Any:
+    """`counts` with one more of a length, in a longer array if it has no place for it."""
+    if length >= len(counts):
+        longer = np.zeros(2 * length, np.int32)
+        longer[: len(counts)] = counts
+        counts = longer
+    counts[length] += 1
+    return counts
+
+
+@njit
+def twice_median(counts: Any, words: int) -> int:
+    """Twice the median of the lengths of `words` words, of which counts[n] have the length n; 0 if there are none."""
+    total, below, n = 0, 0, 0
+    for middle in ((words - 1) // 2, words // 2):
+        while below + counts[n] <= middle and words:
+            below += counts[n]
+            n += 1
+        total += n
+    return total
 
 
 @njit
@@ -90,7 +103,7 @@ def usage(data: Any, offsets: Any, flags: Any, known: Any, known_offsets: Any, e
     texts = len(offsets) - 1
     rows = np.zeros((texts, COLUMNS), np.int64)
     bucket = buckets(known, known_offsets)
-    blanked, small, lengths = np.empty(0, np.uint8), np.empty(64, np.uint8), np.empty(0, np.int64)
+    blanked, small, lengths = np.empty(0, np.uint8), np.empty(64, np.uint8), np.zeros(64, np.int32)
     starts, stops, opens = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
     longest = 0
     for k in range(len(known_offsets) - 1):
@@ -100,14 +113,16 @@ def usage(data: Any, offsets: Any, flags: Any, known: Any, known_offsets: Any, e
         text, row = data[offsets[t] : offsets[t + 1]], rows[t]
         size = len(text)
         blanked = blank(text, flags, blanked)
-        lengths = grown(lengths, count_words(blanked, size))
+        hashes, ellipses = count_byte(text, HASH), count_ellipses(text)
+        lengths[:] = 0
         words = 0
         start, stop = next_word(blanked, 0, size)
         while start < size:
-            lengths[words] = word_length(blanked, start, stop)
+            lengths = counted(lengths, word_length(blanked, start, stop))
             words += 1
             row[SOLID] += has_kind(blanked, start, stop, flags, ALPHANUMERIC)
-            row[SYMBOL_WORDS] += has_symbol(blanked, start, stop)
+            if hashes or ellipses:
+                row[SYMBOL_WORDS] += has_symbol(blanked, start, stop)
             if stop - start <= longest:
                 for i in range(stop - start):
                     b = blanked[start + i]
@@ -117,7 +132,7 @@ def usage(data: Any, offsets: Any, flags: Any, known: Any, known_offsets: Any, e
         row[WORDS] = words
         row[TWICE_MEDIAN] = twice_median(lengths, words)
         row[OPENED] = count_opened(text, flags)
-        row[SYMBOLS] = count_byte(text, HASH) + count_ellipses(text) + count_spaced(text)
+        row[SYMBOLS] = hashes + ellipses + count_spaced(text)
         room = count_byte(text, NEWLINE) + 1
         starts, stops, opens = grown(starts, room), grown(stops, room), grown(opens, room)
         row[LINES] = split_lines(text, blanked, starts, stops, opens)

@@ -11,11 +11,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from tamis.data.edit import Drop, Edit
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tamis.data.edit import Drop, Edit, Edited
 from tamis.data.listing import Listing
 from tamis.data.scores.dclm import count_words
+from tamis.data.scores.text import known
+from tamis.kernels import addresses, remains
+from tamis.kernels.jit import buffers
+from tamis.kernels.unicode import flags
 
 _IN_ADDRESS = r"-a-zA-Z0-9@:%._\+~#="
 _AFTER = r"[-a-zA-Z0-9()@:%_\+.~#?&//=]*"
@@ -30,7 +38,9 @@ def trie(words: frozenset[str]) -> str:
     """A regular expression for any of the words, the longest first, that looks at every character once."""
     if not words - {""}:
         return ""
-    branches = [first + trie(frozenset(w[1:] for w in words if w[:1] == first)) for first in sorted({w[0] for w in words if w})]
+    branches = [
+        re.escape(first) + trie(frozenset(w[1:] for w in words if w[:1] == first)) for first in sorted({w[0] for w in words if w})
+    ]
     return f"(?:{'|'.join(branches)}){'?' if '' in words else ''}"
 
 
@@ -64,6 +74,17 @@ class DclmText(Edit):
                 text = address.sub("", text)
         return _EMPTY_LINES.sub("\n\n", _NUMERIC.sub("", text))
 
+    def edit_batch(self, rows: pa.RecordBatch) -> list[Edited]:
+        text = rows.column("text")
+        entries = self.tlds.entries() if self.tlds else frozenset()
+        hosts = np.full(len(text), self.tlds is not None)
+        if self.tlds and self.dclm_compat:
+            begins, longest = _addresses(self.tlds)[1], max(map(len, entries), default=0)
+            hosts = np.array([begins.match(start) is not None for start in pc.utf8_slice_codeunits(text, 0, longest).to_pylist()])
+        domains = known(sorted(entries - {""}, key=str.encode))
+        data, ends = addresses.addresses(*buffers(text), flags(), *domains, not entries or "" in entries, hosts)
+        return _texts(data, ends)
+
 
 @dataclass(frozen=True)
 class DclmLines(Edit):
@@ -93,8 +114,32 @@ class DclmLines(Edit):
             text = "\n".join(kept for line in text.split("\n") if (kept := _cut(line, remain)) is not None).strip()
         after = count_words(text, self.dclm_compat)
         if not text or before - after > self.max_removed * before:
-            return Drop("dclm-lines", f"{before - after} of {before} words removed")
+            return _dropped(before, after)
         return text
+
+    def edit_batch(self, rows: pa.RecordBatch) -> list[Edited]:
+        counted = known(sorted(_COUNTED.split("|")))
+        anywhere, start, end = (np.frombuffer(phrase.encode(), np.uint8) for phrase in (ANYWHERE, START, END))
+        if self.dclm_compat:
+            end = np.where(end == ord("."), np.uint8(remains.ANY), end)
+        text = buffers(rows.column("text"))
+        data, ends, words = remains.pages(*text, flags(), *counted, anywhere, end, start, self.max_capitals, self.dclm_compat)
+        out = _texts(data, ends)
+        for row, (before, after) in enumerate(words.tolist()):
+            if not out[row] or before - after > self.max_removed * before:
+                out[row] = _dropped(before, after)
+        return out
+
+
+def _dropped(before: int, after: int) -> Drop:
+    return Drop("dclm-lines", f"{before - after} of {before} words removed")
+
+
+def _texts(data: Any, ends: Any) -> list[Edited]:
+    """The texts that a kernel wrote."""
+    array = pa.LargeStringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(data))
+    texts: list[Edited] = array.to_pylist()
+    return texts
 
 
 def _without(text: str, removes: Callable[[str], bool]) -> str:

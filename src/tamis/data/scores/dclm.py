@@ -15,6 +15,7 @@ from typing import ClassVar
 from urllib.parse import urlparse
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tamis.data.listing import Listing
 from tamis.data.score import Column, Rule, Score, Value
@@ -201,6 +202,7 @@ class DclmAddress(Score):
 class GluedLanguage(Score):
     """The language of a whole text whose newlines are left out, so that the words beside them run together, for `dclm_compat`."""
 
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = Language.libraries
 
     language: Language = field(default_factory=lambda: Language(characters=WHOLE))
@@ -211,6 +213,9 @@ class GluedLanguage(Score):
     def score(self, text: str) -> Value | tuple[Value, ...]:
         """The definition."""
         return self.language.score(text.replace("\n", ""))
+
+    def score_batch(self, *columns: pa.Array) -> pa.RecordBatch:
+        return record(self, self.language.score_batch(pc.replace_substring(columns[0], "\n", "")).columns)
 
 
 def quality(dclm_compat: bool = False) -> tuple[Rule, ...]:

@@ -11,6 +11,7 @@ The probability is stored with each document, so a threshold can be chosen later
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -30,6 +31,8 @@ class FastText(Score):
     Newlines are read as spaces. The value is fastText's own, which adds 0.00001 to a probability; at most 1, and 0 for a text
     without vectors.
     """
+
+    version: ClassVar[int] = 2
 
     model: Pinned
     label: str

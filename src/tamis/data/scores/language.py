@@ -67,7 +67,7 @@ def _loaded(model: Pinned | None) -> FastTextModel:
 class Language(Score):
     """The most probable language of the first `characters` code points of a text (None: of all), newlines read as spaces."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     characters: int | None = 1000
     """Code points looked at: 1,000 agree with the true language as often as the whole text, at a quarter of the time."""
@@ -100,6 +100,8 @@ class LanguageLines(Score):
     A line is what stands between two newlines; its length is that of its code points above U+0020. Lines below `shortest` are not
     judged and not counted: of a few words the model knows little.
     """
+
+    version: ClassVar[int] = 2
 
     shortest: int = 20
     """Length from which a line is judged."""
