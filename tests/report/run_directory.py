@@ -271,6 +271,21 @@ def _summary(shape: Shape, plan: dict[str, Any], arms: list[str], recipes: list[
             for i, a in enumerate(arms)
             for r in recipes
         ],
+        "copies": [
+            {
+                "step": "00" * 32,
+                "arms": arms[1:],
+                "threshold": 0.8,
+                "rows": 14000,
+                "compared": 900,
+                "largest_cluster": 41,
+                "expected": [[j / 50, 1 - (1 - (j / 50) ** 8) ** 14] for j in range(20, 51)],
+                "measured": [
+                    {"low": low, "high": high, "found": found, "copies": 20}
+                    for low, high, found in ((0.5, 0.6, 1), (0.7, 0.8, 12), (0.8, 0.9, 18), (0.9, 1.0, 20), (1.0, 1.0, 20))
+                ],
+            }
+        ][: len(arms) - 1],
         "overlap": {"arms": arms, "documents": [[14000 - 1500 * max(i, j) for j in range(len(arms))] for i in range(len(arms))]},
         "contamination": [{"arm": a, "task": "networkx", "items_touched": 3, "rows_touched": 4, "rows": 14000} for a in arms]
         if shape.contamination

@@ -111,9 +111,20 @@ def test_the_answer_comes_first_and_the_order_is_fixed(pages: Pages) -> None:
     words_only = "".join(page.text)
     assert 0 < words_only.index(answer) < words_only.index("Without the test items") < words_only.index("nothing is dropped")
     sections = [a["id"] for tag, a in page.tags if tag == "section"]
-    assert sections == ["arms", "documents", "scores", "rules", "differences", "curves", "size", "overlap", *sections[8:]]
-    assert sections[8:] == ["contamination", "planted", "supply", "cost", "threats", "repeat", "provenance"]
-    assert [a["href"] for tag, a in page.tags if tag == "a" and (a["href"] or "").startswith("#")][1:16] == [
+    assert sections == [
+        "arms",
+        "documents",
+        "scores",
+        "rules",
+        "copies",
+        "differences",
+        "curves",
+        "size",
+        "overlap",
+        *sections[9:],
+    ]
+    assert sections[9:] == ["contamination", "planted", "supply", "cost", "threats", "repeat", "provenance"]
+    assert [a["href"] for tag, a in page.tags if tag == "a" and (a["href"] or "").startswith("#")][1:17] == [
         f"#{s}" for s in sections
     ]
     assert "tamis run examples/quickstart.py" in text
@@ -128,6 +139,16 @@ def test_rules_that_never_fire_alone_are_named(tmp_path: Path) -> None:
     del summary["rules"]
     (run / "summary.json").write_text(json.dumps(summary))
     assert "Rules that overlap" not in write(run).read_text(encoding="utf-8")
+
+
+def test_the_curve_of_near_duplicates_says_what_was_planted_and_found(tmp_path: Path) -> None:
+    run = make(tmp_path, Shape(arms=3))
+    shown = " ".join("".join(look(write(run))[1].text).split())
+    assert (
+        "58 of 60 at or above the threshold were compared." in shown and "the largest cluster of such documents has 41" in shown
+    )
+    assert "0.8 to 0.9: 18 of 20 planted copies compared" in shown
+    assert (run / "figures" / "copies-1.csv").read_text().splitlines()[1] == "0.5,0.6,1,20"
 
 
 def test_a_difference_inside_the_noise_is_called_that(tmp_path: Path) -> None:

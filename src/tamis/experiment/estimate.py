@@ -7,24 +7,29 @@ unknown.
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.compute as pc
 
 from tamis.core.budget import free_disk, readable
 from tamis.core.errors import TamisError
 from tamis.core.runner import Local, run
-from tamis.core.step import Where
+from tamis.core.step import Where, walk
 from tamis.core.store import Store
 from tamis.data.apply import EditText, ScoreText, UnionSelection, UnionText
 from tamis.data.dataset import Dataset, Resolver, Stage
+from tamis.data.dedup.bands import Clusters
+from tamis.data.dedup.verdicts import Survivors
 from tamis.data.preview import SampledResolver
 from tamis.data.select import Keep, Sample
 from tamis.data.source import ReadSource
 from tamis.experiment.declare import Experiment
 from tamis.experiment.plan import Plan
+from tamis.stats.proportion import wilson
 
 SAMPLE = 200
 ROW_WISE = (EditText, Keep, Sample, ReadSource, ScoreText, UnionText, UnionSelection)
@@ -50,14 +55,16 @@ def estimate(plan: Plan, store: Store) -> Iterator[str]:
         yield f"  {'':<10} {recipe.steps:,} steps each; {flops:.2e} operations in all"
     yield ""
     yield "rows kept, from a sample of each source:"
-    for arm in experiment.arms:
-        yield f"  {arm.name:<24} {rows_kept(plan, arm.data)}"
+    samples = {arm.name: sample(plan, arm.data) for arm in experiment.arms}
+    for name, found in samples.items():
+        yield f"  {name:<24} {found.kept}"
     yield ""
     largest = max(r.parameters(vocabulary) for r in experiment.recipes)
     size = published_bytes(plan)
     edits = 1 + max(sum(isinstance(s.step.op, EditText) for s in a.stages) for a in plan.arms)
     tokens = len(plan.arms) * size * 0.6
     yield f"memory: {ORDER_BYTES} B a document for the order of training; {readable(largest * ADAM_BYTES)} of model state a run"
+    yield from _near_duplicates(plan, samples, size)
     yield f"disk: about {readable(size * edits + tokens)} for {readable(size)} of sources, {readable(free_disk(store.path))} free"
 
 
@@ -72,8 +79,29 @@ def vocabulary_of(experiment: Experiment) -> int:
     return Tokenizer.load(declared.path, declared.bos, declared.eos).vocab_size
 
 
-def rows_kept(plan: Plan, dataset: Dataset) -> str:
-    """The share of sampled rows that the row-wise operators keep, as a range."""
+class Sampled(NamedTuple):
+    """What a sample of an arm's sources says: the share of rows kept, for people, and the bytes of text of a row (0: unknown)."""
+
+    kept: str
+    bytes: float = 0.0
+
+
+def _near_duplicates(plan: Plan, samples: dict[str, Sampled], published: float) -> Iterator[str]:
+    """What finding near-duplicates will take, once for each arm that does."""
+    for arm in plan.arms:
+        for stage in arm.stages:
+            clusters = next((s for s in walk([stage.step]) if isinstance(s.op, Clusters)), None)
+            mean = samples[arm.arm.name].bytes
+            if clusters is None or not isinstance(clusters.op, Clusters) or not mean or not isinstance(stage.step.op, Survivors):
+                continue
+            rows = round(published / PUBLISHED / mean)
+            disk = rows * (16 * clusters.op.bands + 4) + published
+            memory = readable(Clusters.memory(rows))
+            yield f"near-duplicates in {arm.arm.name}: {rows:,} documents or fewer, {memory} of memory, {readable(disk)} of disk"
+
+
+def sample(plan: Plan, dataset: Dataset) -> Sampled:
+    """Runs the row-wise operators on a sample of the sources."""
     folder = Path(tempfile.mkdtemp(prefix="tamis-plan-"))
     try:
         resolver = SampledResolver(plan.data, rows=SAMPLE)
@@ -82,12 +110,15 @@ def rows_kept(plan: Plan, dataset: Dataset) -> str:
         published = run([s.step for s in stages], store, Local(1), Where(str(plan.data.absolute())))
         rows = sum(p.ledger.rows_out for p, s in zip(published, stages, strict=True) if not s.step.inputs)
         left = published[-1].ledger.rows_out
-        low, high = _wilson(left, rows)
+        low, high = wilson(left, rows)
         blind = [s.name for s in resolver.stages(dataset)[len(stages) :]]
         unknown = f"; then {', '.join(blind)}: unknown" if blind else ""
-        return f"{low:.0%} to {high:.0%} ({left} of {rows} sampled){unknown}"
+        texts = [p for p in published if p.kind == "text"]
+        lengths = [pc.sum(pc.binary_length(texts[-1].read(s.name, ["text"]).column("text"))).as_py() for s in texts[-1].shards]
+        mean = sum(n or 0 for n in lengths) / max(texts[-1].rows, 1)
+        return Sampled(f"{low:.0%} to {high:.0%} ({left} of {rows} sampled){unknown}", mean)
     except TamisError as error:
-        return f"unknown: {error}"
+        return Sampled(f"unknown: {error}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -100,15 +131,6 @@ def _row_wise(stages: list[Stage]) -> list[Stage]:
             break
         out.append(stage)
     return out
-
-
-def _wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    if not trials:
-        return 0.0, 1.0
-    share, square = successes / trials, z * z / trials
-    middle = (share + square / 2) / (1 + square)
-    half = z / (1 + square) * math.sqrt(share * (1 - share) / trials + square / (4 * trials))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def published_bytes(plan: Plan) -> float:

@@ -26,6 +26,7 @@ from tamis.core.step import Step, walk
 from tamis.core.store import Store, encode
 from tamis.data.apply import ScoreText
 from tamis.data.dataset import Stage
+from tamis.data.dedup.curve import curve_of
 from tamis.data.firing import firing, rules_of
 from tamis.data.select import Keep, TopFraction
 from tamis.experiment import contamination
@@ -142,6 +143,7 @@ def write_results(
         "touched": [asdict(t) for t in outcome.touched],
         "thresholds": thresholds,
         "rules": _rules(plan, store),
+        "copies": _copies(plan, store),
         "cost": _cost(run / "events.jsonl"),
         "threats": threats,
         "corpus": truth.corpus if truth else None,
@@ -358,6 +360,17 @@ def _supply(plan: Plan, store: Store) -> list[dict[str, Any]]:
         entry |= {"documents": tokens[item.arm]["documents"], "bytes": tokens[item.arm]["bytes"]}
         out.append(entry | {"epochs": facts["epochs"], "cropped_tokens": facts["cropped_tokens"]})
     return out
+
+
+def _copies(plan: Plan, store: Store) -> list[dict[str, Any]]:
+    """Every near-duplicate selection of the arms, once: how likely pairs were compared, and how often planted ones were."""
+    found: dict[str, dict[str, Any]] = {}
+    for arm in plan.arms:
+        for stage in arm.stages:
+            curve = curve_of(stage.step, store)
+            if curve is not None:
+                found.setdefault(stage.step.key, {"arms": [], **curve})["arms"].append(arm.arm.name)
+    return list(found.values())
 
 
 def _overlap(plan: Plan, store: Store) -> dict[str, Any]:

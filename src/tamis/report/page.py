@@ -19,7 +19,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tamis.core import disk
-from tamis.report import answer, grids, plots, sieve, trends, words
+from tamis.report import answer, copies, grids, plots, sieve, trends, words
 from tamis.report.canvas import PALETTE, Drawing, arm_role, style
 from tamis.report.mask import SHOWN, excerpt, visible
 from tamis.report.run import Row, Run, read
@@ -65,6 +65,7 @@ def _draw(run: Run) -> dict[str, Any]:
         "more_forests": [d for d in forests if d not in with_base],
         "curves": trends.curves(run),
         "sizes": trends.sizes(run),
+        "copies": copies.curves(run),
         "overlap": grids.overlap(run),
         "planted": grids.planted(run),
         "cost": plots.cost(run),
@@ -137,6 +138,7 @@ def _contents(context: dict[str, Any]) -> list[tuple[str, str]]:
         ("documents", "Documents to read", context["show_examples"]),
         ("scores", "Scores and thresholds", context["histograms"]),
         ("rules", "Rules that overlap", context["rules"]),
+        ("copies", "Near-duplicates", context["copies"]),
         ("differences", "Differences", True),
         ("curves", "Training curves", context["curves"]),
         ("size", "Scores against size", context["sizes"]),

@@ -17,6 +17,7 @@ from tamis.core.errors import TamisError
 from tamis.stats.laws.forms import Chinchilla, OverTraining, PowerLaw
 from tamis.stats.laws.law import LEVEL, Fit, Law, Objective, Prediction
 from tamis.stats.laws.solve import Floats
+from tamis.stats.proportion import wilson
 
 Candidate = tuple[Law, Objective]
 SURFACE: tuple[Candidate, ...] = (
@@ -110,13 +111,8 @@ def leave_largest_out(fit: Fit, by: str = "N", level: float = LEVEL, seed: int =
 
 def coverage(predictions: Sequence[Prediction], measured: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
     """Share of intervals that hold what was measured, with Wilson's interval at `level`, as if they were independent."""
-    from scipy.stats import norm
-
     count = len(measured)
     if count != len(predictions) or not count:
         raise TamisError(f"coverage: {len(predictions)} predictions for {count} measured values")
-    share = sum(p.holds(m) for p, m in zip(predictions, measured, strict=True)) / count
-    z = float(norm.ppf((1 + level) / 2))
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return share, float(centre - half), float(centre + half)
+    inside = sum(p.holds(m) for p, m in zip(predictions, measured, strict=True))
+    return (inside / count, *wilson(inside, count, level))
