@@ -36,7 +36,7 @@ from tamis.kernels.shingle import word_hashes
 from tamis.kernels.substring import Units, repeated, word_places
 
 MEMORY = {"bytes": 3.5, "words": 6.0}  # bytes a byte of text; words of less than three bytes would take more
-FIXED = 1 << 28  # bytes for whatever does not grow
+FIXED = 400_000_000  # bytes for whatever does not grow with the text
 AFTER: dict[str, Any] = {"bytes": np.uint8(0xFF), "words": np.uint64(0xFFFFFFFFFFFFFFFF)}  # stands after each text, in none
 
 
