@@ -64,7 +64,7 @@ def estimate(plan: Plan, store: Store) -> Iterator[str]:
     edits = 1 + max(sum(isinstance(s.step.op, EditText) for s in a.stages) for a in plan.arms)
     tokens = len(plan.arms) * size * 0.6
     yield f"memory: {ORDER_BYTES} B a document for the order of training; {readable(largest * ADAM_BYTES)} of model state a run"
-    yield from _near_duplicates(plan, samples, size)
+    yield from dict.fromkeys(_near_duplicates(plan, samples, size))
     yield f"disk: about {readable(size * edits + tokens)} for {readable(size)} of sources, {readable(free_disk(store.path))} free"
 
 
@@ -111,7 +111,8 @@ def sample(plan: Plan, dataset: Dataset) -> Sampled:
         rows = sum(p.ledger.rows_out for p, s in zip(published, stages, strict=True) if not s.step.inputs)
         left = published[-1].ledger.rows_out
         low, high = wilson(left, rows)
-        blind = [s.name for s in resolver.stages(dataset)[len(stages) :]]
+        rest = resolver.stages(dataset)[len(stages) :]
+        blind = dict.fromkeys(s.name for s in rest if s.step.inputs and not isinstance(s.step.op, ROW_WISE))
         unknown = f"; then {', '.join(blind)}: unknown" if blind else ""
         texts = [p for p in published if p.kind == "text"]
         lengths = [pc.sum(pc.binary_length(texts[-1].read(s.name, ["text"]).column("text"))).as_py() for s in texts[-1].shards]
