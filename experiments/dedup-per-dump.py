@@ -4,7 +4,7 @@ FineWeb's authors found that removing near-duplicates dump by dump made better m
 (Penedo et al. 2024, section 3.4), and gave a reason: what is left of old dumps after a global pass is what no later crawl wanted.
 Three dumps are made here by drawing 60 % of the filtered pages of one pool three times, so a page is in 1.8 dumps on average.
 The draws know nothing of quality; so this asks only whether repeating pages costs anything at equal tokens, not whether what
-recurs is better. At 0.9 M tokens an arm without any dedup shows about two thirds as many different pages as one with global dedup.
+recurs is better. At 0.9 M tokens an arm without dedup shows about two thirds as many different pages as one with global dedup.
 
 Expected before it was run: nothing visible, since copies of decent pages, seen at most three times, cost little (Muennighoff et
 al. 2023: up to four epochs are nearly as good as new text); the smallest visible difference should lie near 0.05 bits per byte.
