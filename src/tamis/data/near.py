@@ -38,6 +38,7 @@ from tamis.kernels.spans import Hits, ShingleIndex, SpanIndex, find_similar, fin
 
 SHOWN = 3  # references of a row whose shared words are written out
 SHOWN_WORDS = 60  # of them, at most
+SHORT = ["passage", "asked", "answers"]
 BUILDING = 25, 9  # bytes of memory to index a byte of reference: for spans, for Jaccard
 
 
@@ -125,7 +126,8 @@ class NearIndex(Operator):
             first = np.searchsorted(owners, np.arange(len(tasks)))  # the first passage of a reference is all its text
             counts = np.diff(spans.offsets)[first].astype(np.int32)
             _save(out, "span", spans)
-            out.write("passages.parquet", _passage_table(found))
+            np.save(out.path("span-passages.npy"), owners)
+            out.write("short.parquet", _short_questions(found))
         if self.rule.jaccard is not None:
             shingles = shingle_index(buffers(rows.column("text").combine_chunks()), self.rule.ngram)
             searchable |= shingles.counts > 0
@@ -152,14 +154,11 @@ class NearIndex(Operator):
         return out
 
 
-def _passage_table(found: list[Passage]) -> pa.Table:
-    """Per passage its owner; and what was asked and answered, where an answer must stand near by."""
-    columns = [
-        pa.array([p.owner for p in found], pa.int32()),
-        pa.array([p.text if p.answers else None for p in found], pa.string()),
-    ]
-    answers = pa.array([p.answers or None for p in found], pa.list_(pa.string()))
-    return pa.table([*columns, answers], ["owner", "asked", "answers"])
+def _short_questions(found: list[Passage]) -> pa.Table:
+    """The passages that count only beside an answer: their number, what was asked, the answers."""
+    short = [(number, p.text, p.answers) for number, p in enumerate(found) if p.answers]
+    types = pa.int64(), pa.string(), pa.list_(pa.string())
+    return pa.table([pa.array(c, t) for c, t in zip(list(zip(*short, strict=True)) or [[]] * 3, types, strict=True)], SHORT)
 
 
 _NOTHING = pa.table(
@@ -216,7 +215,7 @@ class NearRows(Operator):
         found: dict[int, dict[int, Shared]] = {}
         if self.rule.span is not None:
             spans = find_spans(buffers(texts), _load(index, "span", SpanIndex))
-            _add(found, _confirmed(spans, texts, index.read("passages.parquet"), self.rule.shortest))
+            _add(found, _confirmed(spans, texts, index, self.rule.shortest))
         if self.rule.jaccard is not None:
             _add(found, find_similar(buffers(texts), _load(index, "shingle", ShingleIndex), self.rule.jaccard, self.rule.ngram))
         near, references = sorted(found), index.read("references.parquet") if found else _NOTHING
@@ -233,15 +232,19 @@ class Shared(NamedTuple):
     first: int
 
 
-def _confirmed(hits: Hits, texts: pa.Array, table: pa.Table, shortest: int) -> Hits:
-    """Hits of passages as hits of their owners, without short questions that stand nowhere near their answers."""
-    owner = table.column("owner").to_numpy()
-    gone = table.column("asked").is_valid().to_numpy()[hits.reference]
-    for k in np.flatnonzero(gone).tolist():
-        asked, answers = (table.column(name)[int(hits.reference[k])].as_py() for name in ("asked", "answers"))
-        gone[k] = not stands_near(words(texts[int(hits.text[k])].as_py(), punctuation=False), asked, answers, shortest)
-    text, reference, *rest = (part[~gone] for part in hits)
-    return Hits(text, owner[reference], *rest)
+def _confirmed(hits: Hits, texts: pa.Array, index: Published, shortest: int) -> Hits:
+    """Hits of passages as hits of the references they belong to, without short questions that stand far from their answers."""
+    if not len(hits.text):
+        return hits
+    number, asked, answers = (index.read("short.parquet").column(name) for name in SHORT)
+    place = {n: k for k, n in enumerate(number.to_pylist())}
+    holds = np.ones(len(hits.text), bool)
+    for k, passage in enumerate(hits.reference.tolist()):
+        if passage in place:
+            own = words(texts[int(hits.text[k])].as_py(), punctuation=False)
+            holds[k] = stands_near(own, asked[place[passage]].as_py(), answers[place[passage]].as_py(), shortest)
+    owners = np.load(index.file("span-passages.npy"), mmap_mode="r")[hits.reference[holds]]
+    return Hits(hits.text[holds], owners, hits.first[holds], hits.words[holds], hits.jaccard[holds])
 
 
 def _add(found: dict[int, dict[int, Shared]], hits: Hits) -> None:

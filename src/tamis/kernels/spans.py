@@ -1,7 +1,7 @@
 """A reference set, indexed so that a text finds every reference it is near: by a shared span of words, or by Jaccard similarity.
 
 Both searches are exact; there is no sampling and no sketch. A span is found through its n-grams, extended as far as the words
-agree, and compared word by word. Memory of an index: at most 37 bytes per word of the reference; a text needs 16 per word.
+agree, and compared word by word. Memory of an index: at most 37 bytes per word of the reference; a text needs 24 per word.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy.typing as npt
 from tamis.kernels.jit import Buffers, njit
 from tamis.kernels.shingle import (
     BASE,
-    U0,
     U1,
     Bytes,
     Hashes,
@@ -33,6 +32,9 @@ Ints = npt.NDArray[np.int32]
 Words32 = npt.NDArray[np.uint32]
 
 
+U6, U12, U63 = (np.uint64(i) for i in (6, 12, 63))
+
+
 class SpanIndex(NamedTuple):
     """N-grams of a reference set. Lengths are in half words: a letter of an unspaced script is 1, any other word 2."""
 
@@ -43,7 +45,7 @@ class SpanIndex(NamedTuple):
     places: Offsets  # per n-gram: its first word in `words`
     owners: Ints  # per n-gram: its reference
     sizes: Offsets  # the different n
-    heads: Hashes  # sieve: with which words, as many as the smallest n, an n-gram may begin
+    heads: Hashes  # sieve: with which words, as many as the smallest n, an n-gram of less than the largest n may begin
     sieve: Hashes  # of the n-grams themselves
 
 
@@ -67,24 +69,30 @@ class Hits(NamedTuple):
 
 
 @njit
+def _mask(h: np.uint64) -> np.uint64:
+    """Three bits of a sieve's 64, which the lowest 18 bits of h choose."""
+    return U1 << (h & U63) | U1 << ((h >> U6) & U63) | U1 << ((h >> U12) & U63)
+
+
+@njit
 def _sieve(grams: Hashes) -> Hashes:
-    """A bit per hash at its highest bits: 16 bits an entry, so about 1 of 16 absent hashes passes."""
-    bits = 10
-    while 1 << bits < 16 * len(grams):
+    """A Bloom filter in blocks: the highest bits of a hash choose one of the 64-bit words, `_mask` the bits that are set there.
+
+    16 bits an entry or more, so that at most about 1 of 80 absent hashes passes.
+    """
+    bits = 4
+    while 64 << bits < 16 * len(grams):
         bits += 1
-    out = np.zeros(1 << (bits - 6), np.uint64)
-    shift = np.uint64(64 - bits)
+    out = np.zeros(1 << bits, np.uint64)
     for h in grams:
-        place = h >> shift
-        out[np.int64(place >> np.uint64(6))] |= U1 << (place & np.uint64(63))
+        out[np.int64(h >> np.uint64(64 - bits))] |= _mask(h)
     return out
 
 
 @njit
 def _passes(h: np.uint64, sieve: Hashes, shift: np.uint64) -> bool:
     """Whether h may be among the hashes of a sieve."""
-    place = h >> shift
-    return sieve[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63)) & U1 != U0
+    return sieve[np.int64(h >> shift)] & _mask(h) == _mask(h)
 
 
 @njit
@@ -102,8 +110,9 @@ def _find(h: np.uint64, grams: Hashes) -> int:
 
 @njit
 def _shift(sieve: Hashes) -> np.uint64:
-    bits = 6
-    while 1 << (bits - 6) < len(sieve):
+    """How far a hash is shifted to choose a word of a sieve."""
+    bits = 0
+    while 1 << bits < len(sieve):
         bits += 1
     return np.uint64(64 - bits)
 
@@ -170,8 +179,9 @@ def span_index(
     """Index the n-grams of the references, n = min(span, words of the reference).
 
     A reference of fewer than `span` words is looked for as a whole, one of fewer than `shortest` (one number, or one for each
-    reference) not at all (Brown et al. 2020, appendix C: n between 8 and 13). An n-gram that occurs more than `common` times in the reference set identifies nothing and is
-    left out, and so is one of which fewer than half the words are different words with a letter (tables, counting, "la la la").
+    reference) not at all (Brown et al. 2020, appendix C: n between 8 and 13). An n-gram that occurs more than `common` times in
+    the reference set identifies nothing and is left out, and so is one of which fewer than half the words are different words
+    with a letter (tables, counting, "la la la").
     """
     words, offsets, lettered = word_hashes(references.data, references.offsets, table(), punctuation)
     weights = _weights(words, offsets)
@@ -184,7 +194,8 @@ def span_index(
     rare = counts[inverse] <= common
     grams, places, owners = grams[rare], places[rare], owners[rare]
     kinds = np.unique(sizes[sizes > 0])
-    heads = _sieve(_heads(words, places, kinds[0] if len(kinds) else 0))
+    short = places[sizes[owners] < kinds.max(initial=0)]
+    heads = _sieve(np.unique(_heads(words, short, kinds.min(initial=span))))
     return SpanIndex(words, offsets, required, grams, places, owners, kinds, heads, _sieve(grams))
 
 
@@ -196,6 +207,30 @@ def _grow(rows: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int32]:
     out = np.empty((2 * len(rows), rows.shape[1]), np.int32)
     out[: len(rows)] = rows
     return out
+
+
+@njit
+def _starts(prefix: Hashes, n: int, size: int, power: np.uint64, heads: Hashes, shift: np.uint64, out: Offsets) -> int:
+    """Write to `out` where among n words the `size` that follow may begin an n-gram; returns how many. For speed, no branches."""
+    m: Any = 0
+    for k in range(n - size + 1):
+        out[m] = k
+        m += np.int64(_passes(finish(prefix[k + size] - prefix[k] * power, size), heads, shift))
+    return m
+
+
+@njit
+def _agreeing(own: Hashes, k: int, other: Hashes, j: int) -> tuple[int, int, int]:
+    """How many words agree before own[k] and other[j], how many from there on, and the half words of both together."""
+    left, right = 0, 0
+    while k - left > 0 and j - left > 0 and own[k - left - 1] == other[j - left - 1]:
+        left += 1
+    while k + right < len(own) and j + right < len(other) and own[k + right] == other[j + right]:
+        right += 1
+    weight: Any = 0
+    for w in range(k - left, k + right):
+        weight += 2 - np.int64(own[w] & U1)
+    return left, right, weight
 
 
 @njit
@@ -218,10 +253,11 @@ def _find_spans(
     size, head, shift = longest(offsets), _shift(heads), _shift(sieve)
     scratch = np.empty(3 * size + 16, np.uint8)
     own, prefix = np.empty(size + 1, np.uint64), np.zeros(size + 2, np.uint64)
-    powers = np.ones(len(sizes), np.uint64)
+    starts, powers = np.empty(size + 1, np.int64), np.ones(len(sizes), np.uint64)
     for s in range(len(sizes)):
         for _ in range(sizes[s]):
             powers[s] *= BASE
+    last = len(sizes) - 1
     hits, count = np.empty((16, 4), np.int32), 0
     latest = np.full(len(required), -1, np.int64)  # per reference: its hit in this text
     diagonal, end = np.zeros(len(required), np.int64), np.zeros(len(required), np.int64)  # of the latest run
@@ -230,40 +266,36 @@ def _find_spans(
         n = hash_words(scratch, normalise(data, offsets[i], offsets[i + 1], table, punctuation, scratch), table, own)
         for k in range(n):
             prefix[k + 1] = prefix[k] * BASE + own[k]
-        for k in range(n):
-            for s in range(len(sizes)):
-                if k + sizes[s] > n:
-                    break
-                h = finish(prefix[k + sizes[s]] - prefix[k] * powers[s], sizes[s])
-                if s == 0 and not _passes(h, heads, head):
-                    break
-                if not _passes(h, sieve, shift):
-                    continue
-                entry = _find(h, grams)
-                while 0 <= entry < len(grams) and grams[entry] == h:
-                    place, r = places[entry], owners[entry]
-                    entry += 1
-                    known = begin <= latest[r] < count and hits[latest[r], 1] == r and hits[latest[r], 0] == i
-                    if known and diagonal[r] == place - k and k < end[r]:
-                        continue
-                    left, right = 0, 0  # words that agree before k, and from k on
-                    while k - left > 0 and place - left > bounds[r] and own[k - left - 1] == words[place - left - 1]:
-                        left += 1
-                    while k + right < n and place + right < bounds[r + 1] and own[k + right] == words[place + right]:
-                        right += 1
-                    weight: Any = 0
-                    for w in range(k - left, k + right):
-                        weight += 2 - np.int64(own[w] & U1)
-                    if right < sizes[s] or weight < required[r]:
-                        continue
-                    diagonal[r], end[r] = place - k, k + right
-                    if not known:
-                        hits = _grow(hits, count)
-                        latest[r] = count
-                        hits[count, 0], hits[count, 1], hits[count, 3] = i, r, 0
-                        count += 1
-                    if left + right > hits[latest[r], 3]:
-                        hits[latest[r], 2], hits[latest[r], 3] = k - left, left + right
+        for tier in range(2 * (last >= 0)):  # n-grams of less than the largest n, and those of the largest; a reference has one n
+            low, high = (0, last) if tier == 0 else (last, last + 1)
+            found = 0
+            if low < high:
+                passing, bits = (heads, head) if tier == 0 else (sieve, shift)
+                found = _starts(prefix, n, sizes[low], powers[low], passing, bits, starts)
+            for c in range(found):
+                k = starts[c]
+                for s in range(low, high):
+                    if k + sizes[s] > n:
+                        break
+                    h = finish(prefix[k + sizes[s]] - prefix[k] * powers[s], sizes[s])
+                    entry = _find(h, grams) if _passes(h, sieve, shift) else -1
+                    while 0 <= entry < len(grams) and grams[entry] == h:
+                        place, r = places[entry], owners[entry]
+                        entry += 1
+                        known = begin <= latest[r] < count and hits[latest[r], 1] == r and hits[latest[r], 0] == i
+                        if known and diagonal[r] == place - k and k < end[r]:
+                            continue
+                        left, right, weight = _agreeing(own[:n], k, words[bounds[r] : bounds[r + 1]], place - bounds[r])
+                        if right < sizes[s] or weight < required[r]:
+                            continue
+                        diagonal[r], end[r] = place - k, k + right
+                        if not known:
+                            hits = _grow(hits, count)
+                            latest[r] = count
+                            hits[count, 0], hits[count, 1], hits[count, 3] = i, r, 0
+                            count += 1
+                        if left + right > hits[latest[r], 3]:
+                            hits[latest[r], 2], hits[latest[r], 3] = k - left, left + right
     return hits[:count].copy()
 
 
