@@ -81,11 +81,17 @@ def _parts(row: dict[str, object]) -> tuple[str, str, str]:
 
 
 class Ours(Program):
-    """`tamis build` with a store of its own, so that nothing is found already computed."""
+    """`tamis build` with a store of its own, so that nothing is found already computed; `memory`: peaks by number of files."""
 
     def __init__(self, work: Path, tasks: Sequence[Questions]) -> None:
         super().__init__(work)
         self.tasks = tasks
+        self.memory: dict[int, int] = {}
+
+    def __call__(self, files: list[Path]) -> harness.Cost:
+        cost = super().__call__(files)
+        self.memory[len(files)] = cost.memory
+        return cost
 
     def command(self, place: Path, files: list[Path]) -> list[str | Path]:
         root = self.work
@@ -160,6 +166,8 @@ def main() -> None:
         build = harness.measure("tamis build", version, flags, whole, ours, ".jsonl.zst", warm=True)
         alone = step_alone(work, whole, tasks)
         datatrove = harness.measure("datatrove", peer_version, "n_grams=13, workers=1", sample, peer, ".jsonl")
+        peaks = ", ".join(f"{peak / 1e6:.0f} MB with {n} of {harness.SHARDS} files" for n, peak in sorted(ours.memory.items()))
+        print(f"peak memory of tamis build: {peaks}\n")
         print("\n".join(quality(plants, texts, (("tamis build", whole, ours.kept), ("datatrove", sample, peer.kept)))))
         harness.report(
             f"Contamination: {len(items):,} items of {len(tasks)} tasks, {whole.documents:,} documents, "

@@ -156,9 +156,9 @@ class NearIndex(Operator):
 
 def _short_questions(found: list[Passage]) -> pa.Table:
     """The passages that count only beside an answer: their number, what was asked, the answers."""
-    short = [(number, p.text, p.answers) for number, p in enumerate(found) if p.answers]
-    types = pa.int64(), pa.string(), pa.list_(pa.string())
-    return pa.table([pa.array(c, t) for c, t in zip(list(zip(*short, strict=True)) or [[]] * 3, types, strict=True)], SHORT)
+    short = [(number, p) for number, p in enumerate(found) if p.answers]
+    numbers, asked = pa.array([n for n, _ in short], pa.int64()), pa.array([p.text for _, p in short], pa.string())
+    return pa.table([numbers, asked, pa.array([p.answers for _, p in short], pa.list_(pa.string()))], SHORT)
 
 
 _NOTHING = pa.table(
