@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from algebra import Bench, write
 from planted import Here, copy_of, generated, name_id, outcome, plain_jaccard, real, view_of
 
 from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import run
 from tamis.core.step import Step, Where
 from tamis.core.store import Store
+from tamis.data.dataset import Dataset
 from tamis.data.near import Near, NearIndex, Nearness, NearRows, mark
 from tamis.data.select import View
 
@@ -136,6 +138,25 @@ def test_the_memory_of_an_index_is_stated_by_the_size_of_its_texts(tmp_path: Pat
     (reference,) = run([view_of([(f"h{k}", text) for k, text in enumerate(texts)], 3).text], Store(tmp_path), Here(), Where())
     for rule, factor in ((Nearness(), 25), (Nearness(span=None, jaccard=0.5), 9), (Nearness(jaccard=0.5), 34)):
         assert size * factor < NearIndex(rule).needs((reference,)).memory < 1.1 * size * factor
+
+
+def test_one_corpus_against_another(tmp_path: Path) -> None:
+    """`base.select(Near(other))`: copies of what is in the other corpus go, with their source named."""
+    generator = np.random.default_rng(11)
+    old, new = generated(40, generator), generated(40, generator)
+    copies = [
+        copy_of(text, kind, generator) for text, kind in zip(old, ["upper", "wrapped", "1%", "truncated"] * 10, strict=True)
+    ]
+    write(tmp_path, "old.jsonl", old)
+    write(tmp_path, "crawl.jsonl", [text for pair in zip(new, copies, strict=True) for text in pair])
+    crawl, before = Dataset.jsonl("crawl.jsonl"), Dataset.jsonl("old.jsonl")
+    bench = Bench(tmp_path)
+    rows = bench.rows(crawl.select(Near(before, span=30, jaccard=0.8, reason="seen before")))
+    assert [row["reason"] for row in rows] == [None, "seen before"] * 40
+    named = [json.loads(row["evidence"])["near"][0]["reference"] for row in rows[1::2]]
+    assert named == [row["id"].hex() for row in bench.rows(before)]
+    left = crawl.select(Near(before, span=30, jaccard=0.8))
+    assert bench.texts(before.select(Near(left, span=30, jaccard=0.8))) == old
 
 
 @pytest.mark.parametrize("wrong", [{"span": None}, {"jaccard": 0.0}, {"span": 5}, {"shortest": 0}])

@@ -102,7 +102,7 @@ def make(run: Path, shape: Shape | None = None) -> Path:
     _parquet(run / "items.parquet", [], ["arm", "recipe", "seed", "task", "item", "cluster", "value", "weight", "touched"])
     _jsonl(run / "examples.jsonl", _examples(funnel))
     hits = [
-        {"arm": a, "task": "networkx", "item": f"doc-{n}", "document": "ab12", "matched": HOSTILE[n]}
+        {"arm": a, "task": "networkx", "item": f"doc-{n}", "document": "ab12", "words": 14, "of": 31, "matched": HOSTILE[n]}
         for a in arms
         for n in (0, 1)
     ]
@@ -287,7 +287,33 @@ def _summary(shape: Shape, plan: dict[str, Any], arms: list[str], recipes: list[
             }
         ][: len(arms) - 1],
         "overlap": {"arms": arms, "documents": [[14000 - 1500 * max(i, j) for j in range(len(arms))] for i in range(len(arms))]},
-        "contamination": [{"arm": a, "task": "networkx", "items_touched": 3, "rows_touched": 4, "rows": 14000} for a in arms]
+        "contamination": [
+            {
+                "arm": a,
+                "task": "networkx",
+                "items_touched": 3,
+                "rows_touched": 4,
+                "rows": 14000,
+                "items_searched": 110,
+                "items": 120,
+            }
+            for a in arms
+        ]
+        if shape.contamination
+        else [],
+        "touched": [
+            {
+                "task": "networkx",
+                "arm": a,
+                "touched": 3,
+                "here": i,
+                "untouched": 117,
+                "score_touched": 1.9,
+                "score_untouched": 2.1,
+            }
+            | {"difference": -0.2, "low": None if i else -0.31, "high": None if i else -0.09}
+            for i, a in enumerate(arms)
+        ]
         if shape.contamination
         else [],
         "thresholds": [

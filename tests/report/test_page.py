@@ -130,6 +130,24 @@ def test_the_answer_comes_first_and_the_order_is_fixed(pages: Pages) -> None:
     assert "tamis run examples/quickstart.py" in text
 
 
+def test_contamination_says_what_was_searched_and_what_it_does_to_scores(pages: Pages, tmp_path: Path) -> None:
+    _, page = look(pages("typical"))
+    shown = " ".join("".join(page.text).split())
+    assert "110 of 120 items were searched for" in shown and "14 of its 31 words" in shown
+    assert "Scores at 300k on the items found in any arm's text" in shown and "−0.200" in shown
+    run = make(tmp_path / "removed")
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(
+        json.dumps(summary | {"decontaminated": True, "touched": [], "answer_without_touched": None})
+    )
+    _, page = look(write(run))
+    shown = " ".join("".join(page.text).split())
+    assert "were dropped from every arm before it was trained" in shown and "Hits are flagged" not in shown
+    (run / "summary.json").write_text(json.dumps(summary | {"clean_answer": "Still so.", "answer_without_touched": None}))
+    _, page = look(write(run))
+    assert "The verdict is the same without the touched items: Still so." in " ".join("".join(page.text).split())
+
+
 def test_rules_that_never_fire_alone_are_named(tmp_path: Path) -> None:
     _, page = look(write(make(tmp_path, Shape(arms=3))))
     shown = " ".join("".join(page.text).split())
