@@ -12,7 +12,7 @@ from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import Local, run
 from tamis.core.step import Published, Step, Where, kebab, walk
 from tamis.core.store import Store, encode
-from tamis.data.apply import EditText, ScoreText, UnionColumns
+from tamis.data.apply import ScoreText, UnionColumns
 from tamis.data.dataset import Resolver, Stage
 from tamis.data.export import FORMATS, Export, ExportTokens
 from tamis.data.select import View
@@ -51,7 +51,7 @@ def build_dataset(
         tokenizer = Pinned(tokens).step([])
         targets["tokens"] = Step(ExportTokens(), (tokenized(view, tokenizer), tokenizer))
     if dropped is not None:
-        edits = [s for s in walk([view.text]) if isinstance(s.op, EditText)]
+        edits = [s for s in walk([view.text]) if s.op.kind == "text" and any(i.op.kind == "selection" for i in s.inputs)]
         targets |= {f"edit-{i}": Step(Export(format, dropped=True, edited=True), (*s.inputs[:2], s)) for i, s in enumerate(edits)}
         targets["final"] = Step(Export(format, tuple(columns), dropped=True), (*view, *columns.values()))
     drifted = [n for s in walk(list(targets.values())) for n in store.drift(s)]

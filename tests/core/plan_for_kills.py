@@ -1,4 +1,5 @@
-"""A plan of 40 shards (and, if asked, a training run of 60 steps) that tests kill at will. It runs in a forked child."""
+"""Plans that tests kill at will: 40 shards of row-wise steps, deduplication of every kind, a training run of 60 steps. They run
+in forked children, which inherit the kernels that are loaded here."""
 
 from __future__ import annotations
 
@@ -6,13 +7,22 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
 from tamis.core.runner import Local, run
 from tamis.core.step import Step, Where
 from tamis.core.store import Store
 from tamis.data.dataset import Dataset, Resolver
+from tamis.data.dedup import Exact, MinHash
 from tamis.data.edit import Edit
 from tamis.data.score import Score
 from tamis.data.tokenize import BPE, tokenized
+from tamis.kernels.digest import digests, word_digests
+from tamis.kernels.jit import Buffers, buffers
+from tamis.kernels.lsh import buckets, greedy
+from tamis.kernels.minhash import signatures
+from tamis.kernels.shingle import Hashes, Offsets, shingle_sets, table
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,27 @@ def write_corpus(folder: Path, documents: int = 400) -> None:
     (folder / "corpus.jsonl").write_text("\n".join(lines) + "\n")
 
 
+def load_kernels() -> None:
+    """What a child would spend most of its short life on."""
+    texts = buffers(pa.array(["a few words to begin with"], pa.large_string()))
+    digests(texts)
+    word_digests(texts)
+    greedy(buckets(signatures(texts)[0]), *_sets(texts), 0.8, np.zeros(1, np.int8))
+
+
+def _sets(texts: Buffers) -> tuple[Hashes, Offsets, Offsets]:
+    hashes, places = shingle_sets(*texts, table(), 5, True)
+    return hashes, places[:-1], places[1:]
+
+
+def deduplicated(data: Path) -> list[Step]:
+    """Copies of every kind: exact ones, near ones, against another dataset, by preference."""
+    source = Dataset.jsonl("corpus.jsonl", shard_bytes=8000)
+    exact = source.sample(0.7, seed=1).dedup(Exact(normalise=True, prefer=Length()))
+    near = exact.dedup(MinHash(threshold=0.5, against=source.sample(0.1, seed=2)))
+    return list(Resolver(data).view(near))
+
+
 def targets(data: Path, train: bool) -> list[Step]:
     source = Dataset.jsonl("corpus.jsonl", shard_bytes=8000)
     dataset = source.keep(Length(), min=150).edit(Upper()).sample(0.9)
@@ -60,9 +91,12 @@ def targets(data: Path, train: bool) -> list[Step]:
     return [Step(Train(recipe, 0, Numerics.here()), (tokens, tokenizer))]
 
 
-def work(store: str, data: str, workers: int = 1, failpoint: str = "", train: bool = False) -> None:
+def work(store: str, data: str, workers: int = 1, failpoint: str = "", train: bool = False, dedup: bool = False) -> None:
     """Run the plan; die where `failpoint` says."""
     if failpoint:
         os.environ["TAMIS_FAILPOINT"] = failpoint
     with Local(workers, (__file__,)) as runner:
-        run(targets(Path(data), train), Store(store), runner, Where(data))
+        run(deduplicated(Path(data)) if dedup else targets(Path(data), train), Store(store), runner, Where(data))
+
+
+load_kernels()

@@ -77,14 +77,16 @@ def test_killed_at_every_failpoint(point: str, corpus: Path, undisturbed: dict[s
     assert tree(store) == undisturbed
 
 
-def _killed_at_random(corpus: Path, expected: dict[str, str], tmp_path: Path, kills: int, longest: float, train: bool) -> None:
+def _killed_at_random(
+    corpus: Path, expected: dict[str, str], tmp_path: Path, kills: int, longest: float, **options: bool
+) -> None:
     seed = int(os.environ.get("TAMIS_KILL_SEED", time.time_ns() % 2**32))
     print(f"kill seed {seed}")
     generator = random.Random(seed)
     store = tmp_path / "store"
     died = 0
     for _ in range(kills):
-        process = context.Process(target=work, args=(str(store), str(corpus)), kwargs={"train": train})
+        process = context.Process(target=work, args=(str(store), str(corpus)), kwargs=options)
         process.start()
         process.join(generator.uniform(0.0, longest))
         if process.exitcode is None:
@@ -93,15 +95,32 @@ def _killed_at_random(corpus: Path, expected: dict[str, str], tmp_path: Path, ki
             died += 1
         if store.exists():
             check_published(store)
-        if generator.random() < 0.2 and not train:
+        if generator.random() < 0.2 and not options:
             shutil.rmtree(store, ignore_errors=True)
     assert died > 0
-    assert child(store, corpus, train=train) == 0
+    assert child(store, corpus, **options) == 0
     assert tree(store) == expected
 
 
 def test_killed_at_random_times(corpus: Path, undisturbed: dict[str, str], tmp_path: Path) -> None:
-    _killed_at_random(corpus, undisturbed, tmp_path, kills=12, longest=1.0, train=False)
+    _killed_at_random(corpus, undisturbed, tmp_path, kills=12, longest=1.0)
+
+
+def test_deduplication_killed_anywhere(corpus: Path, tmp_path: Path) -> None:
+    """At every failpoint in turn, somewhere in the plan, and at random times; and the same bytes from two workers."""
+    assert child(tmp_path / "whole", corpus, dedup=True) == 0
+    expected = tree(tmp_path / "whole")
+    assert sum("verdicts-" in name for name in expected) >= 2 and sum("candidates-" in name for name in expected) >= 2
+    assert child(tmp_path / "two", corpus, dedup=True, workers=2) == 0
+    assert tree(tmp_path / "two") == expected
+    store = tmp_path / "store"
+    for point in DATA_POINTS:
+        passes = 1 + hashlib.sha256(f"dedup {point}".encode()).digest()[0] % 6
+        child(store, corpus, dedup=True, failpoint=f"{point}:{passes}")  # late points may not be reached again
+        check_published(store)
+    _killed_at_random(corpus, expected, tmp_path / "random", kills=8, longest=1.5, dedup=True)
+    assert child(store, corpus, dedup=True) == 0
+    assert tree(store) == expected
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def estimate(plan: Plan, store: Store) -> Iterator[str]:
     yield ""
     largest = max(r.parameters(vocabulary) for r in experiment.recipes)
     size = published_bytes(plan)
-    edits = 1 + max(sum(isinstance(s.step.op, EditText) for s in a.stages) for a in plan.arms)
+    edits = 1 + max(sum(s.step.op.kind == "text" for s in a.stages[1:]) for a in plan.arms)
     tokens = len(plan.arms) * size * 0.6
     yield f"memory: {ORDER_BYTES} B a document for the order of training; {readable(largest * ADAM_BYTES)} of model state a run"
     yield from dict.fromkeys(_near_duplicates(plan, samples, size))
