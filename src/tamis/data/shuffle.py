@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from tamis.core.step import Published
 
-GROUP_ROWS = 1 << 22
+GROUP_ROWS = 1 << 21
 OPTIONS = {"compression": "lz4", "use_threads": False}
 _DESTINATIONS = b"destinations"
 

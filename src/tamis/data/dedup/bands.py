@@ -49,28 +49,29 @@ class Bands(Operator):
 
     def needs(self, inputs: Inputs) -> Needs:
         rows = inputs[0].rows
-        return Needs(24 * self.signature.keys * min(rows, GROUP_ROWS), 8 * self.signature.keys * rows)
+        return Needs(10 * self.signature.keys * min(rows, GROUP_ROWS), 8 * self.signature.keys * rows)
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         if piece.name == "canaries":
             self._plant(inputs, out)
             return
-        hashes, weights, counts = [np.zeros((0, self.signature.keys), np.uint64)], [np.zeros(0, np.int32)], {}
         sizes = {s.name: s.rows for s in inputs[0].shards}
+        parts: list[Hashes] = []  # (bands, rows) of each shard, so that a band is written without a copy of the others
+        weights, counts = [], {}
         for name in piece.spec:
             rows, shingles, signature = chosen(inputs, name)
             out.ledger.rows_in += sizes[name]
-            hashes.append(signature)
+            parts.append(np.ascontiguousarray(signature.T))
             weights.append(shingles)
             counts[name] = len(rows)
         out.ledger.rows_out = out.ledger.rows_in
         out.facts = {"rows": counts, "curve": []}
-        self._write(out, piece.name, np.concatenate(hashes), np.concatenate(weights))
+        self._write(out, piece.name, parts, weights)
 
-    def _write(self, out: Output, group: str, hashes: Hashes, weights: npt.NDArray[np.int32]) -> None:
+    def _write(self, out: Output, group: str, parts: list[Hashes], weights: list[npt.NDArray[np.int32]]) -> None:
         for band in range(self.signature.keys):
-            np.save(out.path(f"{group}-{band:03d}.npy"), np.ascontiguousarray(hashes[:, band]))
-        np.save(out.path(f"{group}-weights.npy"), weights)
+            np.save(out.path(f"{group}-{band:03d}.npy"), np.concatenate([part[band] for part in parts]))
+        np.save(out.path(f"{group}-weights.npy"), np.concatenate(weights))
 
     def _plant(self, inputs: Inputs, out: Output) -> None:
         ids, texts, signatures = self._originals(inputs)
@@ -81,7 +82,7 @@ class Bands(Operator):
         true = similarities(originals, planted, self.signature.ngram)
         columns = [pa.array(ids, pa.binary(16)), planted, pa.array(true, pa.float64()), pa.array(found, pa.bool_())]
         out.facts = {"rows": {}, "curve": [[round(j, 4), bool(f)] for j, f in zip(true, found, strict=True)]}
-        self._write(out, "canaries", hashes, shingles)
+        self._write(out, "canaries", [hashes.T], [shingles])
         out.write("canaries.parquet", pa.table(columns, schema=CANARY))
 
     def _originals(self, inputs: Inputs) -> tuple[list[bytes], list[str], Hashes]:
