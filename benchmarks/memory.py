@@ -4,8 +4,9 @@
 
 Row-wise: `tamis build` with scores and rules on 12 MB and on 120 MB of text as .jsonl, one worker. Dedup: `tamis build` with
 MinHash on 200,000 and on 1,200,000 short texts, all different; the growth a document is set beside what the steps state (10
-bytes a band for up to two million rows, and 20 a row). Order: what `train/pack.py` takes for 1 and 3 million documents, its growth
-beside the stated 24 bytes a document. The ratio of a line is the stated or smaller figure over the measured one: 1 is as promised.
+bytes a band for up to two million rows, and 20 a row). Order: what `train/pack.py` takes for 1 and 3 million documents, its
+growth beside the stated 24 bytes a document. The ratio of a line is the stated or smaller figure over the measured one: 1 is
+as promised.
 """
 
 from __future__ import annotations
