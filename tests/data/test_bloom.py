@@ -25,6 +25,7 @@ from tamis.data import bloom as module
 from tamis.data.bloom import NgramBloom
 from tamis.kernels.bloom import (
     ENTERED,
+    GRAMS,
     Rule,
     blocks_for,
     count_grams,
@@ -108,12 +109,14 @@ def sifted(texts: list[str], rule: Rule, threshold: float, bff: bool, rate: floa
     """The same by the kernel."""
     column = buffers(pa.array(texts, pa.large_string()))
     counts = np.zeros(5, np.int64)
-    filter = empty_filter(blocks_for(int(count_grams(column, rule).sum()), rate))
+    ngrams = int(count_grams(column, rule).sum())
+    filter = empty_filter(blocks_for(ngrams, rate))
     out: list[set[int]] = [set() for _ in texts]
     for t, start, end in sift(column, np.arange(len(texts)), rule, threshold, filter, counts, bff).tolist():
         data = texts[t].encode()
         first = data[:start].count(b"\n")
         out[t] |= set(range(first, first + data[start:end].count(b"\n") + 1))
+    assert counts[GRAMS] == ngrams
     return out
 
 

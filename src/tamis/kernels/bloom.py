@@ -18,7 +18,7 @@ from scipy.special import gammaln
 from tamis.kernels.jit import Buffers, njit
 from tamis.kernels.memory import prefetch
 from tamis.kernels.shingle import Bytes, Hashes, Offsets, hash_words, longest, normalise, roll, table
-from tamis.kernels.text import count_byte, find_newline, grown, table_size
+from tamis.kernels.text import count_byte, count_words, find_newline, grown, table_size
 from tamis.kernels.wordbreaks import classes, hash_tokens
 
 WORDS, BITS = 8, 64
@@ -139,10 +139,19 @@ def _room(data: Bytes, offsets: Offsets) -> tuple[Bytes, Hashes, Hashes, npt.NDA
 
 @njit
 def _count_grams(data: Bytes, offsets: Offsets, rule: Rule, table: Any, classes: Bytes) -> npt.NDArray[np.int64]:
-    scratch, words, grams, lines = _room(data, offsets)
+    scratch, nothing = np.empty(3 * longest(offsets) + 16, np.uint8), np.empty(0, np.uint64)
     out = np.zeros(len(offsets) - 1, np.int64)
     for i in range(len(out)):
-        out[i], _ = _grams(data[offsets[i] : offsets[i + 1]], rule, table, classes, scratch, words, grams, lines)
+        text, start = data[offsets[i] : offsets[i + 1]], 0
+        while start <= len(text):
+            end = find_newline(text, start)
+            if rule.tokens:
+                size = hash_tokens(text, start, end, classes, nothing)
+            else:
+                size = count_words(scratch, normalise(text, start, end, table, True, scratch))
+            if size >= rule.minimum:
+                out[i] += max(size - rule.ngram + 1, 1)
+            start = end + 1
     return out
 
 

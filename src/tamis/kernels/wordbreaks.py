@@ -144,7 +144,7 @@ def _joined(before: int, left: int, kind: int, following: int, regions: int) -> 
 
 @njit
 def hash_tokens(text: Bytes, start: int, end: int, classes: Bytes, out: Hashes) -> int:
-    """Hash the tokens of text[start:end] into `out` (one entry per byte suffices); returns their number."""
+    """Hash the tokens of text[start:end] into `out` (one entry per byte suffices; none: only count); returns their number."""
     n, token, p = 0, start, start
     visible = False
     last, before, left, regions = NOTHING, NOTHING, NOTHING, 0  # last: the class of the last character, skipped or not
@@ -155,7 +155,9 @@ def hash_tokens(text: Bytes, start: int, end: int, classes: Bytes, out: Hashes) 
         ends = last in (CR, LF, LINE_END)
         if ends or kind in (CR, LF, LINE_END):
             whole = last == CR and kind == LF
-        elif (last == ZWJ and entry & PICTURE) or (last == BLANK and kind == BLANK) or (last != NOTHING and _skipped(kind)):
+        elif kind == BLANK or left == BLANK:
+            whole = last != NOTHING and (last == kind or _skipped(kind) or (last == ZWJ and entry & PICTURE > 0))
+        elif (last == ZWJ and entry & PICTURE) or (last != NOTHING and _skipped(kind)):
             whole = True
         else:
             looks = _bridges(kind, True) or _bridges(kind, False) or kind == DOUBLE_QUOTE
@@ -163,7 +165,8 @@ def hash_tokens(text: Bytes, start: int, end: int, classes: Bytes, out: Hashes) 
             whole = _joined(before, left, kind, following, regions)
         if not whole:
             if visible:
-                out[n] = hash_span(text, token, p)
+                if len(out):
+                    out[n] = hash_span(text, token, p)
                 n += 1
             token, visible = p, False
         visible |= entry & WHITE == 0
@@ -173,11 +176,14 @@ def hash_tokens(text: Bytes, start: int, end: int, classes: Bytes, out: Hashes) 
             regions = regions + 1 if kind == REGION else 0
         p += width
         if _in_word(kind):
+            run = p
             while p < end and text[p] < 128 and _in_word(classes[text[p]] & CLASS):
-                before, left = left, classes[text[p]] & CLASS
-                last = left
                 p += 1
+            if p > run:
+                before = classes[text[p - 2]] & CLASS if p > run + 1 else kind
+                last = left = classes[text[p - 1]] & CLASS
     if visible:
-        out[n] = hash_span(text, token, end)
+        if len(out):
+            out[n] = hash_span(text, token, end)
         n += 1
     return n
