@@ -71,6 +71,8 @@ def test_show_a_step_and_a_documents_life(built: Path, capsys: pytest.CaptureFix
     assert code == 0
     assert "reason=20 <= Size" in text
     assert "value=13.0" in text
+    data = next(s for s in store.published() if s.label == "export")
+    assert f"rows: {data.facts['rows']}" in said(capsys, "show", data.key[:10], "--store", built / "store")[1]
     assert said(capsys, "show", "f" * 32, "--store", built / "store")[0] == 2
     assert said(capsys, "show", "nothing", "--store", built / "store")[0] == 2
 

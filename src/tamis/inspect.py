@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tamis.core import disk
+from tamis.core.budget import readable
 from tamis.core.errors import TamisError, UsageError
 from tamis.core.runner import Job, Part, execute, load_file
 from tamis.core.step import Published, Step, Where, walk
@@ -19,23 +20,14 @@ from tamis.core.store import Receipt, Store, folder_bytes
 WIDTH = 160
 
 
-def size(count: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 def list_store(path: Path) -> None:
     """One line a step, and the total."""
     store, total = Store(path), 0
     for step in store.published():
         used = folder_bytes(step.path)
         total += used
-        print(f"{step.path.name:<44} {step.kind:<10} {step.rows:>10,} rows  {size(used):>9}")
-    print(f"{size(total)} in {path}")
+        print(f"{step.path.name:<44} {step.kind:<10} {step.rows:>10,} rows  {readable(used):>9}")
+    print(f"{readable(total)} in {path}")
 
 
 def collect(path: Path, runs: Path, dry_run: bool) -> None:
@@ -43,7 +35,7 @@ def collect(path: Path, runs: Path, dry_run: bool) -> None:
     keep = set(kept_keys(runs))
     store = Store(path)
     for folder in store.garbage(keep):
-        print(f"{'would delete' if dry_run else 'deleted'} {folder.name}  {size(folder_bytes(folder))}")
+        print(f"{'would delete' if dry_run else 'deleted'} {folder.name}  {readable(folder_bytes(folder))}")
     if not dry_run:
         store.collect(keep)
 
@@ -80,6 +72,8 @@ def _show_step(step: Published, store: Store, rows: int) -> None:
         print(f"  {count:>10,}  {reason}")
     for place in ledger.damage[:10]:
         print(f"  damaged: {place}")
+    for name, value in step.facts.items():
+        print(f"  {name}: {_cut(json.dumps(value, ensure_ascii=False))}")
     if step.kind == "selection":
         _show_selection(step, store, rows)
         return
@@ -103,8 +97,12 @@ def _short(row: dict[str, Any]) -> str:
     parts = []
     for name, value in row.items():
         text = value.hex() if isinstance(value, bytes) else str(value)
-        parts.append(f"{name}={' '.join(text.split())[:WIDTH]}")
+        parts.append(f"{name}={_cut(' '.join(text.split()))}")
     return "  ".join(parts)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDTH else text[:WIDTH] + " …"
 
 
 def _show_document(wanted: bytes, steps: list[Published]) -> None:

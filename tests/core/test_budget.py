@@ -44,4 +44,4 @@ def test_what_cannot_fit_is_refused_before_any_job(op: Hungry, word: str, tmp_pa
 
 def test_available_memory_is_a_sane_number() -> None:
     assert 10**7 < available_memory() < 10**14
-    assert readable(1_500_000) == "2 MB" and readable(2.5e12) == "2.5 TB"
+    assert readable(1_500_000) == "1.5 MB" and readable(12) == "12 B" and readable(2.5e12) == "2.5 TB"
