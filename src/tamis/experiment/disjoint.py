@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from tamis.core.errors import TamisError
 from tamis.core.step import Step
 from tamis.core.store import Store
+from tamis.data.schema import ID
 from tamis.eval.bpb import BitsPerByte
 from tamis.experiment.plan import ArmPlan, Plan
 
@@ -46,7 +47,7 @@ def check_disjoint(plan: Plan, store: Store) -> None:
 def final_ids(arm: ArmPlan, store: Store) -> Ids:
     """Ids of the documents an arm trains on, sorted (16-byte strings)."""
     tokens = store.get(arm.tokens)
-    return _sorted([tokens.read(s.name, ["id"]).column("id") for s in tokens.shards])
+    return _sorted([tokens.read(s.name, ["id"]).column("id").cast(ID) for s in tokens.shards])
 
 
 def _kept_ids(store: Store, text: Step, selection: Step) -> Ids:
@@ -54,7 +55,7 @@ def _kept_ids(store: Store, text: Step, selection: Step) -> Ids:
     parts = []
     for shard in rows.shards:
         mask = pc.is_null(after.read(shard.name, ["reason"]).column("reason"))
-        parts.append(rows.read(shard.name, ["id"]).column("id").filter(mask))
+        parts.append(rows.read(shard.name, ["id"]).column("id").filter(mask).cast(ID))
     return _sorted(parts)
 
 
@@ -65,7 +66,11 @@ def _item_ids(store: Store, items: Step) -> Ids:
 
 
 def _sorted(parts: list[pa.ChunkedArray]) -> Ids:
-    return np.sort(np.array([i for part in parts for i in part.to_pylist()], "S16"))
+    """Columns of 16-byte ids as one sorted array, 16 bytes each."""
+    whole = pa.chunked_array([chunk for part in parts for chunk in part.chunks], ID).combine_chunks()
+    if not len(whole):
+        return np.empty(0, "S16")
+    return np.sort(np.frombuffer(whole.buffers()[1], "S16")[whole.offset : whole.offset + len(whole)])
 
 
 def _hex(own: bytes) -> str:
