@@ -19,7 +19,7 @@ from tamis.core.budget import Needs
 from tamis.core.step import Inputs, Operator, Output, Piece, Published, Where
 from tamis.data.dedup.bands import chosen
 from tamis.data.dedup.canaries import Verdict, check, lost, must_be_found
-from tamis.data.dedup.verdicts import VERDICT, fixed_bytes, in_order, preference, publish_verdicts
+from tamis.data.dedup.verdicts import fixed_bytes, in_order, preference, publish_verdicts
 from tamis.data.schema import ID
 from tamis.data.shuffle import gather, scatter
 from tamis.kernels.jit import buffers
@@ -151,17 +151,7 @@ class Verdicts(Operator):
         bands = np.ascontiguousarray(fixed_bytes(rows.column("signature"))).view("<u8").astype(np.uint64, copy=False)
         survivor, similarity = greedy(buckets(bands), hashes, starts, ends, self.threshold, roles)
         out.facts = {"canaries": check(self._canaries(inputs[1], rows, roles, survivor), self.threshold, self.signature.miss)}
-        gone = np.flatnonzero((survivor >= 0) & (roles == ROW))
-        columns = [
-            rows.column("shard").take(pa.array(gone)),
-            rows.column("row").take(pa.array(gone)),
-            rows.column("id").take(pa.array(survivor[gone])),
-            pa.array(similarity[gone]),
-        ]
-        out.ledger.rows_in = len(roles)
-        out.ledger.rows_out = len(roles) - len(gone)
-        out.ledger.dropped["near-duplicate"] = len(gone)
-        publish_verdicts(out, piece, inputs[0], pa.table(columns, schema=VERDICT))
+        publish_verdicts(out, piece, inputs[0], rows, survivor, similarity)
 
     def _canaries(
         self, bands: Published, rows: pa.Table, roles: npt.NDArray[np.int8], survivor: npt.NDArray[np.int32]

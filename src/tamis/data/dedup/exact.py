@@ -16,7 +16,6 @@ import pyarrow as pa
 from tamis.core.budget import Needs
 from tamis.core.step import Inputs, Operator, Output, Piece, Step, Where
 from tamis.data.dedup.verdicts import (
-    VERDICT,
     Survivors,
     beside,
     fixed_bytes,
@@ -166,14 +165,5 @@ class Equal(Operator):
         fresh[1:] = (hashes[order][1:] != hashes[order][:-1]).any(axis=1)
         first = np.empty(len(order), np.int64)
         first[order] = order[np.maximum.accumulate(np.where(fresh, np.arange(len(order)), 0))]
-        gone = np.flatnonzero((first != np.arange(len(order))) & (rows.column("role").to_numpy() == ROW))
-        columns = [
-            rows.column("shard").take(pa.array(gone)),
-            rows.column("row").take(pa.array(gone)),
-            rows.column("id").take(pa.array(first[gone])),
-            pa.array(np.ones(len(gone))),
-        ]
-        out.ledger.rows_in = len(order)
-        out.ledger.rows_out = len(order) - len(gone)
-        out.ledger.dropped["duplicate"] = len(gone)
-        publish_verdicts(out, piece, inputs[0], pa.table(columns, schema=VERDICT))
+        survivor = np.where(first == np.arange(len(order)), -1, first)
+        publish_verdicts(out, piece, inputs[0], rows, survivor, np.ones(len(order)))

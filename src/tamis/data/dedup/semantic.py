@@ -25,7 +25,6 @@ import pyarrow.parquet as pq
 from tamis.core.errors import TamisError, UsageError
 from tamis.core.step import Inputs, Operator, Output, Piece, Published, Step, Where
 from tamis.data.dedup.verdicts import (
-    VERDICT,
     Survivors,
     fixed_bytes,
     in_order,
@@ -264,17 +263,7 @@ class Alike(Operator):
         rows, roles = rows.take(pa.array(order)), roles[order]
         vectors = np.ascontiguousarray(fixed_bytes(rows.column("vector"))).view("<f4").astype(np.float64)
         survivor, similarity = first_alike(vectors, roles, self.cosine)
-        gone = np.flatnonzero(survivor >= 0)
-        columns = [
-            rows.column("shard").take(pa.array(gone)),
-            rows.column("row").take(pa.array(gone)),
-            rows.column("id").take(pa.array(survivor[gone])),
-            pa.array(similarity[gone]),
-        ]
-        out.ledger.rows_in = len(roles)
-        out.ledger.rows_out = len(roles) - len(gone)
-        out.ledger.dropped["semantic-duplicate"] = len(gone)
-        publish_verdicts(out, piece, inputs[0], pa.table(columns, schema=VERDICT))
+        publish_verdicts(out, piece, inputs[0], rows, survivor, similarity)
 
 
 def first_alike(

@@ -22,7 +22,7 @@ from tamis.data.schema import ID
 from tamis.data.score import Field, Score
 from tamis.data.select import Resolve, View, carry
 from tamis.data.shuffle import gather, groups, scatter
-from tamis.kernels.lsh import REFERENCE
+from tamis.kernels.lsh import REFERENCE, ROW
 
 VERDICT = pa.schema(
     [pa.field("shard", pa.int32()), pa.field("row", pa.int32()), pa.field("survivor", ID), pa.field("similarity", pa.float64())]
@@ -35,8 +35,20 @@ def shard_groups(text: Published) -> list[list[str]]:
     return groups((s.name, s.rows) for s in text.shards)
 
 
-def publish_verdicts(out: Output, piece: Piece, text: Published, verdicts: pa.Table) -> None:
-    """Write the verdicts of one job, each for the group of its shard."""
+def publish_verdicts(
+    out: Output, piece: Piece, text: Published, rows: pa.Table, survivor: Indices, similarity: npt.NDArray[np.float64]
+) -> None:
+    """Write what one job found, each verdict for the group of its shard.
+
+    rows: what was compared (columns role, shard, row, id), in order; of them survivor[i] >= 0 is the row that i is dropped for.
+    Only rows in the role ROW are dropped.
+    """
+    gone = np.flatnonzero((survivor >= 0) & (rows.column("role").to_numpy() == ROW))
+    place, winner = pa.array(gone), pa.array(survivor[gone])
+    columns = [rows.column("shard").take(place), rows.column("row").take(place), rows.column("id").take(winner)]
+    verdicts = pa.table([*columns, pa.array(similarity[gone])], schema=VERDICT)
+    out.ledger.rows_in, out.ledger.rows_out = rows.num_rows, rows.num_rows - len(gone)
+    out.ledger.dropped["duplicate"] = len(gone)
     numbers = {name: number for number, names in enumerate(shard_groups(text)) for name in names}
     group = np.array([numbers[s.name] for s in text.shards], np.int32)
     scatter(out.path(f"{piece.name}.arrow"), verdicts, group[verdicts.column("shard").to_numpy()])
