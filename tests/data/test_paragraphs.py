@@ -85,9 +85,9 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES, max_size=7).map("\n".join)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
-    st.lists(TEXTS, max_size=6),
+    st.lists(TEXTS, max_size=12),
     st.sampled_from(["line", "paragraph"]),
     st.sampled_from([1, 2, 4]),
     st.booleans(),
