@@ -8,7 +8,9 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -65,6 +67,28 @@ def test_the_hash_covers_every_file_its_name_and_nothing_else(tmp_path: Path) ->
     assert jit.sources_hash(tmp_path) == before
     (tmp_path / "a.py").rename(tmp_path / "b.py")
     assert jit.sources_hash(tmp_path) != before
+
+
+def element(array: Any, i: int) -> Any:
+    return array[i]
+
+
+def test_a_kernel_that_kernels_call_is_compiled_once_and_without_wrappers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(jit.numba.config, "CACHE_DIR", str(tmp_path / "file"))
+    jit.cache_folder.cache_clear()
+    try:
+        inner = jit.njit(element)
+        outer = jit.njit(lambda read_only: inner(read_only, 0) + inner(read_only.copy(), len(read_only) - 1))
+        assert outer(jit.buffers(pa.array(["ab"], pa.large_string())).data) == ord("a") + ord("b")
+        assert not inner.signatures, "Python did not call it"  # type: ignore[attr-defined]
+        (compiled,) = inner.get_overload.__self__.overloads  # type: ignore[attr-defined]
+        assert str(compiled[1]) == "int64", "not one for the constant 0"
+        assert inner(np.array([1.5]), 0) == 1.5
+    finally:
+        jit.cache_folder.cache_clear()
 
 
 def test_without_a_folder_kernels_still_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,39 +63,56 @@ def measure_words(blanked: Any, start: int, stop: int, limit: int, flags: Any, c
 
 
 @njit
-def phrase_tables(phrases: Any, offsets: Any) -> Any:
-    """Bit p of tables[k, b]: byte k of phrase p is b, in lower or upper case. [3, 256] uint16."""
-    tables = np.zeros((3, 256), np.uint16)
-    for p in range(len(offsets) - 1):
-        for k in range(3):
-            b = phrases[offsets[p] + k]
-            tables[k, b] |= np.uint16(1 << p)
-            if 0x61 <= b <= 0x7A:
-                tables[k, b - 32] |= np.uint16(1 << p)
-    return tables
+def pair(text: Any, i: int) -> int:
+    """A number below 4,096 for the bytes before `i` and at it, the same in either case."""
+    return ((int(text[i - 1]) | 0x20) << 5 ^ (int(text[i]) | 0x20)) & 0xFFF
 
 
 @njit
-def find_phrases(text: Any, phrases: Any, offsets: Any, tables: Any, counts: Any) -> None:
-    """Set counts[p] to the occurrences of phrase p, ASCII letters of either case alike.
+def phrase_shifts(phrases: Any, offsets: Any) -> Any:
+    """How far the end of a window as long as the shortest phrase may move on from a pair of bytes without passing over a phrase:
+    uint8 [4096], by `pair`; the last element is the length of the window (Wu and Manber 1994)."""
+    window = 255
+    for p in range(len(offsets) - 1):
+        window = min(window, offsets[p + 1] - offsets[p])
+    shifts = np.full(4097, np.uint8(window - 1))
+    shifts[4096] = window
+    for p in range(len(offsets) - 1):
+        for i in range(1, window):
+            k = pair(phrases, offsets[p] + i)
+            shifts[k] = min(shifts[k], window - 1 - i)
+    return shifts
 
-    Phrases (at most 16) are ASCII, in lower case, of at least 3 bytes, none overlapping itself.
+
+@njit
+def find_phrases(text: Any, phrases: Any, offsets: Any, shifts: Any, counts: Any) -> bool:
+    """Set counts[p] to the occurrences of phrase p, ASCII letters of either case alike; whether any but the first occurs.
+
+    Phrases are ASCII, in lower case, of at least 2 bytes, none overlapping itself.
     """
-    counts[:] = 0
-    for i in range(len(text) - 2):
-        may_start = tables[0, text[i]] & tables[1, text[i + 1]] & tables[2, text[i + 2]]
-        if may_start:
-            for p in range(len(offsets) - 1):
-                a, size = offsets[p], offsets[p + 1] - offsets[p]
-                if not (may_start >> p) & 1 or i + size > len(text):
-                    continue
-                j = 3
-                while j < size:
-                    b = text[i + j]
-                    if b != phrases[a + j] and not (0x41 <= b <= 0x5A and b + 32 == phrases[a + j]):
-                        break
-                    j += 1
-                counts[p] += j == size
+    for p in range(len(counts)):
+        counts[p] = 0
+    window = int(shifts[4096])
+    others = 0
+    end = window - 1
+    while end < len(text):
+        shift = int(shifts[pair(text, end)])
+        end += max(shift, 1)
+        if shift:
+            continue
+        start = end - window
+        for p in range(len(offsets) - 1):
+            a, size = offsets[p], offsets[p + 1] - offsets[p]
+            j = 0
+            while j < size and start + j < len(text):
+                b = text[start + j]
+                if b != phrases[a + j] and not (0x41 <= b <= 0x5A and b + 32 == phrases[a + j]):
+                    break
+                j += 1
+            if j == size:
+                counts[p] += 1
+                others += p > 0
+    return others > 0
 
 
 @njit
@@ -153,7 +170,7 @@ def c4(
     texts = len(offsets) - 1
     rows = np.zeros((texts, 9), np.int64)
     found = np.zeros(len(phrase_offsets) - 1, np.int64)
-    tables = phrase_tables(phrases, phrase_offsets)
+    shifts = phrase_shifts(phrases, phrase_offsets)
     clean, blanked = np.empty(0, np.uint8), np.empty(0, np.uint8)
     starts, stops, opens = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
     for t in range(texts):
@@ -163,9 +180,8 @@ def c4(
             clean = grown(clean, len(text))
             text = clean[: drop_citations(text, citations, citation_offsets, clean)]
         blanked = blank(text, flags, blanked)
-        find_phrases(text, phrases, phrase_offsets, tables, found)
+        any_line_phrase = find_phrases(text, phrases, phrase_offsets, shifts, found)
         row[LOREM] = found[0]
-        any_line_phrase = found[1:].any()
         row[BRACKETS] = count_byte(text, 0x7B)
         room = count_byte(text, NEWLINE) + 1
         starts, stops, opens = grown(starts, room), grown(stops, room), grown(opens, room)
@@ -177,8 +193,10 @@ def c4(
             words, too_long, ended = measure_words(blanked, a, b, max_word_length, flags, closing)
             javascript, policy = False, False
             if any_line_phrase:
-                find_phrases(text[a:b], phrases, phrase_offsets, tables, found)
-                javascript, policy = found[1] > 0, bool(found[2:].any())
+                find_phrases(text[a:b], phrases, phrase_offsets, shifts, found)
+                javascript = found[1] > 0
+                for p in range(2, len(found)):
+                    policy |= found[p] > 0
             row[STOPPED] += stopped
             row[SHORT] += words < min_words
             row[JAVASCRIPT] += javascript

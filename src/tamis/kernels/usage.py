@@ -22,7 +22,7 @@ from tamis.kernels.text import (
     word_length,
 )
 from tamis.kernels.unicode import ALPHANUMERIC
-from tamis.kernels.words import buckets, count_ellipses, find_word, has_kind
+from tamis.kernels.words import buckets, count_ellipses, find_word, has_kind, longest_word
 
 WORDS, SOLID, OPENED, TWICE_MEDIAN, STOP_WORDS, SYMBOL_WORDS, SYMBOLS, LINES, BULLETS, DOTTED, SPACED, SINGLE = range(12)
 COLUMNS = 12
@@ -105,9 +105,7 @@ def usage(data: Any, offsets: Any, flags: Any, known: Any, known_offsets: Any, e
     bucket = buckets(known, known_offsets)
     blanked, small, lengths = np.empty(0, np.uint8), np.empty(64, np.uint8), np.zeros(64, np.int32)
     starts, stops, opens = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
-    longest = 0
-    for k in range(len(known_offsets) - 1):
-        longest = max(longest, known_offsets[k + 1] - known_offsets[k])
+    longest = longest_word(known_offsets)
     small = grown(small, longest)
     for t in range(texts):
         text, row = data[offsets[t] : offsets[t + 1]], rows[t]

@@ -32,7 +32,18 @@ def buckets(known: Any, offsets: Any) -> Any:
     first = np.zeros(257, np.int64)
     for k in range(len(offsets) - 1):
         first[known[offsets[k]] + 1] += 1
-    return np.cumsum(first)
+    for b in range(256):
+        first[b + 1] += first[b]
+    return first
+
+
+@njit
+def longest_word(offsets: Any) -> int:
+    """Bytes of the longest of the known words."""
+    longest = 0
+    for k in range(len(offsets) - 1):
+        longest = max(longest, offsets[k + 1] - offsets[k])
+    return longest
 
 
 @njit
@@ -65,15 +76,18 @@ def has_kind(blanked: Any, start: int, stop: int, flags: Any, kind: int) -> bool
 @njit
 def count_ellipses(text: Any) -> int:
     """Occurrences of "..." (not overlapping) and of U+2026."""
-    found = 0
-    dots = 0
-    for i in range(2, len(text)):
-        if text[i] == 0x2E:
-            if text[i - 1] == 0x2E and text[i - 2] == 0x2E and i - dots >= 2:
-                found += 1
-                dots = i + 1  # where the next "..." may start
-        elif text[i] == 0xA6:
-            found += text[i - 1] == 0x80 and text[i - 2] == 0xE2
+    found, dotted, size = 0, 0, max(len(text) - 2, 0)
+    first, second, third = text[:size], text[1 : size + 1], text[2:]
+    for i in range(size):  # eight and more at a time: both are rare
+        dotted += (first[i] == 0x2E) & (second[i] == 0x2E) & (third[i] == 0x2E)
+        found += (first[i] == 0xE2) & (second[i] == 0x80) & (third[i] == 0xA6)
+    i = 0
+    while dotted and i < size:
+        if first[i] == 0x2E and second[i] == 0x2E and third[i] == 0x2E:
+            found += 1
+            i += 3
+        else:
+            i += 1
     return found
 
 
@@ -82,23 +96,22 @@ def quality(data: Any, offsets: Any, flags: Any, known: Any, known_offsets: Any,
     """Counts of every text, int64 [texts, COLUMNS]; `known` are the stop words, `bullets` code points that open a bullet line."""
     texts = len(offsets) - 1
     rows = np.zeros((texts, COLUMNS), np.int64)
-    bucket = buckets(known, known_offsets)
-    seen = np.zeros(len(known_offsets) - 1, np.bool_)
+    bucket, longest = buckets(known, known_offsets), longest_word(known_offsets)
+    seen = np.zeros(len(known_offsets) - 1, np.int64)  # the number of the last text, from 1, that has the word
     blanked = np.empty(0, np.uint8)
     starts, stops, opens = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
     for t in range(texts):
         text, row = data[offsets[t] : offsets[t + 1]], rows[t]
         size = len(text)
         blanked = blank(text, flags, blanked)
-        seen[:] = False
         start, stop = next_word(blanked, 0, size)
         while start < size:
             row[LETTERED] += has_kind(blanked, start, stop, flags, LETTER)
-            k = find_word(blanked, start, stop, known, known_offsets, bucket)
+            k = find_word(blanked, start, stop, known, known_offsets, bucket) if stop - start <= longest else -1
             if k >= 0:
-                seen[k] = True
+                row[STOP_WORDS] += seen[k] <= t
+                seen[k] = t + 1
             start, stop = next_word(blanked, stop, size)
-        row[STOP_WORDS] = seen.sum()
         row[WORDS] = count_words(blanked, size)
         row[CHARACTERS] = characters(blanked[:size]) - count_byte(blanked[:size], BLANK)
         row[HASHES] = count_byte(text, 0x23)

@@ -2,8 +2,8 @@
 
 Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer", JMLR 21(140),
 section 2.2 (a line has at least 5 words, a page at least 3 sentences); policy phrases, ellipsis and longest word as in the code
-released with it (TensorFlow Datasets, `c4_utils.py`). Its word list and deduplication are not part of this. The edit that
-removes the lines is `tamis.data.edits.c4.C4Lines`. Use: `dataset.keep(*c4.quality())`.
+released with it (TensorFlow Datasets, `c4_utils.py`). Made for English, as its phrases are. Its word list and deduplication are
+not part of this. The edit that removes the lines is `tamis.data.edits.c4.C4Lines`. Use: `dataset.keep(*c4.quality())`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Source: Penedo et al. 2024, "The FineWeb Datasets", arXiv 2406.17557, its own heuristic filters: fewer than 12 % of lines ending
 in punctuation, 10 % of characters in duplicated lines, 67 % of lines of at most 30 characters. The bound on newlines per word
-is in its code (datatrove, `FineWebQualityFilter`) and not in the paper. Use: `dataset.keep(*fineweb.quality())`.
+is in its code (datatrove, `FineWebQualityFilter`) and not in the paper. Made for English web pages. Use:
+`dataset.keep(*fineweb.quality())`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The quality and repetition statistics of Gopher, and its rules.
 
 Source: Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training Gopher", arXiv 2112.11446,
-section A.1.1 and Table A1. Use: `dataset.keep(*gopher.quality(), *gopher.repetition())`.
+section A.1.1 and Table A1. Made for English (stop words, lengths of words); repetition suits any language that writes spaces
+between words. With `tamis.data.scores.language.english()` before them, texts in other languages are counted as such. Use:
+`dataset.keep(*gopher.quality(), *gopher.repetition())`.
 """
 
 from __future__ import annotations
