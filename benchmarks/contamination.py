@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -26,7 +27,7 @@ from _disguises import DISGUISES, Asked, Plant, plant
 from minhash import PEER, Program, texts_of
 
 from tamis.core.runner import Local, run
-from tamis.core.step import Where
+from tamis.core.step import Step, Where
 from tamis.core.store import Store
 from tamis.data.dataset import Dataset, Resolver
 from tamis.eval.questions import Cloze, MultipleChoice, Questions
@@ -114,22 +115,21 @@ class Datatrove(Program):
 
 
 def step_alone(work: Path, corpus: harness.Corpus, tasks: Sequence[Questions]) -> harness.Speed:
-    """The search step in this process, its text, selection and index published before: the second of two passes."""
+    """The search step in this process, its text, selection and index published before: the best of three passes after a first."""
     files = tuple(str(f.relative_to(work)) for f in corpus.files(".jsonl.zst", harness.SHARDS))
     resolver = Resolver(work)
     view = resolver.view(Dataset.jsonl(files))
     search = Contaminated(tasks=tuple(tasks)).select(view, resolver)
-    where, times = Where(str(work)), []
-    for _ in range(2):
-        place = Path(tempfile.mkdtemp(dir=work))
-        with Local(1) as runner:
-            run(list(search.inputs), Store(place), runner, where)
+    store, where, times = Store(Path(tempfile.mkdtemp(dir=work))), Where(str(work)), []
+    with Local(1) as runner:
+        run(list(search.inputs), store, runner, where)
+        for number in range(4):
+            again = Step(replace(search.op, reason=f"pass {number}"), search.inputs)  # type: ignore[type-var]
             start = time.process_time()
-            run([search], Store(place), runner, where)
+            run([again], store, runner, where)
             times.append(time.process_time() - start)
-        shutil.rmtree(place)
     version, size = importlib.metadata.version("tamis"), sum(corpus.bytes)
-    return harness.Speed("  search step alone", version, "published text to selection", size / times[1], 0, 0, size / 1e6)
+    return harness.Speed("  search step alone", version, "published text to selection", size / min(times[1:]), 0, 0, size / 1e6)
 
 
 def quality(plants: Sequence[Plant], texts: Sequence[str], outcomes: Iterable[tuple[str, harness.Corpus, set[str]]]) -> list[str]:
