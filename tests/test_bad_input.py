@@ -62,6 +62,7 @@ def bomb() -> bytes:
 
 ZIPPED = 'data = Dataset.jsonl("docs.jsonl.gz")\n'
 RUN = ("run", "DECL", "--runs", "ROOT/runs")
+DEDUP = "from tamis.data.dedup import MinHash, StoredVectors\n"
 CASES = {
     "truncated gzip": Case({"docs.jsonl.gz": truncated}, ZIPPED),
     "zip bomb (more than 1000 : 1 beyond 1 GB)": Case({"docs.jsonl.gz": bomb}, ZIPPED, kept=300),
@@ -91,6 +92,9 @@ CASES = {
     "misspelt argument in the file": Case(declared='data = Dataset.jsonl("docs.jsonl", txet="text")\n'),
     "misspelt dataset name": Case(command=("build", "DECL:dota", "--to", "ROOT/out")),
     "syntax error in the file": Case(declared="data = (\n"),
+    "similarity out of range": Case(declared=DEDUP + "data = Dataset.jsonl('docs.jsonl').dedup(MinHash(threshold=1.5))\n"),
+    "miss rate out of reach": Case(declared=DEDUP + "rare = MinHash.for_miss_rate(1e-9, 0.1, permutations=16)\n"),
+    "embedding file that is not there": Case(declared=DEDUP + "vectors = StoredVectors.file('none.parquet')\n"),
     "no such file": Case(command=("build", "ROOT/none.py:data", "--to", "ROOT/out")),
     "unknown format": Case(command=("build", "DECL:data", "--to", "ROOT/out", "--format", "csv")),
     "folder that is not ours": Case(command=("build", "DECL:data", "--to", "ROOT")),
