@@ -105,16 +105,14 @@ class RepeatedNgrams(Operator):
         return [Piece("all", None, float(sum(s.bytes for s in inputs[0].shards)))]
 
     def needs(self, inputs: Inputs) -> Needs:
-        ngrams, size = _totals(inputs)
+        ngrams, size, longest = _totals(inputs)
         most = _range(size)
-        return Needs(
-            memory=BLOCK * self._blocks(ngrams) + 3 * min(size, most) + 80 * inputs[0].rows,
-            disk=size if size > most else 0,
-        )
+        memory = BLOCK * self._blocks(ngrams) + 3 * min(size, most) + 40 * longest + 80 * inputs[0].rows
+        return Needs(memory, disk=size if size > most else 0)
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         rule = Rule(self.ngram, self.minimum, self.bff)
-        ngrams, size = _totals(inputs)
+        ngrams, size, _ = _totals(inputs)
         filter = empty_filter(self._blocks(ngrams))
         counts, done = np.zeros(len(COUNTS), np.int64), 0
         found = [np.zeros((0, 3), np.int64)]
@@ -148,15 +146,16 @@ class RepeatedNgrams(Operator):
         out.ledger.rows_in = out.ledger.rows_out = first
 
 
-def _totals(inputs: Inputs) -> tuple[int, int]:
-    """N-grams and bytes of the selected rows."""
-    ngrams = size = 0
+def _totals(inputs: Inputs) -> tuple[int, int, int]:
+    """N-grams and bytes of the selected rows, and bytes of the longest."""
+    ngrams = size = longest = 0
     for shard in inputs[0].shards:
         chosen = kept(inputs[1].read(shard.name))
         counts = inputs[2].read(shard.name, ["ngrams", "size"])
+        sizes = counts.column("size").to_numpy()[chosen]
         ngrams += int(counts.column("ngrams").to_numpy()[chosen].sum())
-        size += int(counts.column("size").to_numpy()[chosen].sum())
-    return ngrams, size
+        size, longest = size + int(sizes.sum()), max(longest, int(sizes.max(initial=0)))
+    return ngrams, size, longest
 
 
 def _range(size: int) -> int:
