@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tamis.eval.bpb import BitsPerByte as BitsPerByte
     from tamis.eval.questions import Cloze as Cloze
     from tamis.eval.questions import MultipleChoice as MultipleChoice
+    from tamis.experiment.contamination import Contaminated as Contaminated
     from tamis.experiment.declare import Arm as Arm
     from tamis.experiment.declare import Experiment as Experiment
     from tamis.stats.compare import Compare as Compare
@@ -39,6 +40,7 @@ _HOMES = {
     "Cloze": "eval.questions",
     "Column": "data.score",
     "Compare": "stats.compare",
+    "Contaminated": "experiment.contamination",
     "Dataset": "data.dataset",
     "Drop": "data.edit",
     "Edit": "data.edit",
