@@ -9,6 +9,7 @@ What is sifted is lines: `sift` says how.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.special import gammaln
 
 from tamis.kernels.jit import Buffers, njit
 from tamis.kernels.memory import prefetch
-from tamis.kernels.shingle import Bytes, Hashes, Offsets, hash_words, longest, normalise, roll, table
+from tamis.kernels.shingle import PUNCTUATION, SPACE_BYTE, Bytes, Hashes, Offsets, hash_words, longest, normalise, roll, table
 from tamis.kernels.text import count_byte, count_words, find_newline, grown, table_size
 from tamis.kernels.wordbreaks import classes, hash_tokens
 
@@ -111,13 +112,17 @@ def _grams(
     lines: npt.NDArray[np.int64],
 ) -> tuple[int, int]:
     """Write the n-grams of a text, and start, end and first n-gram of every line that has some; returns how many of each."""
-    n, count, start = 0, 0, 0
+    n, count, start, place = 0, 0, 0, 0
+    length = 0 if rule.tokens else normalise(text, 0, len(text), table, True, scratch)
     while start <= len(text):
         end = find_newline(text, start)
         if rule.tokens:
             size = hash_tokens(text, start, end, classes, words)
         else:
-            size = hash_words(scratch, normalise(text, start, end, table, True, scratch), table, words)
+            stop = find_newline(scratch[:length], place)
+            scratch[stop] = SPACE_BYTE
+            size = hash_words(scratch[place:], stop - place, table, words)
+            place = stop + 1
         if size >= rule.minimum:
             lines[count, 0], lines[count, 1], lines[count, 2] = start, end, n
             n += roll(words, size, rule.ngram, grams[n:])
@@ -143,21 +148,32 @@ def _count_grams(data: Bytes, offsets: Offsets, rule: Rule, table: Any, classes:
     out = np.zeros(len(offsets) - 1, np.int64)
     for i in range(len(out)):
         text, start = data[offsets[i] : offsets[i + 1]], 0
+        if not rule.tokens:
+            text = scratch[: normalise(text, 0, len(text), table, True, scratch)]
         while start <= len(text):
             end = find_newline(text, start)
             if rule.tokens:
                 size = hash_tokens(text, start, end, classes, nothing)
             else:
-                size = count_words(scratch, normalise(text, start, end, table, True, scratch))
+                size = count_words(text[start:end], end - start)
             if size >= rule.minimum:
                 out[i] += max(size - rule.ngram + 1, 1)
             start = end + 1
     return out
 
 
+@cache
+def line_table() -> npt.NDArray[np.uint32]:
+    """The table of `kernels.shingle`, but a line break is no white space: it stays in a normalised text."""
+    out = table().copy()
+    out[NEWLINE] = NEWLINE | PUNCTUATION << 24
+    out.setflags(write=False)
+    return out
+
+
 def count_grams(texts: Buffers, rule: Rule) -> npt.NDArray[np.int64]:
     """The number of n-grams of every text."""
-    return _count_grams(texts.data, texts.offsets, rule, table(), classes())
+    return _count_grams(texts.data, texts.offsets, rule, line_table(), classes())
 
 
 @njit
@@ -256,7 +272,9 @@ def sift(
     judged first and entered at once, and the text goes whole if more than `threshold` of its n-grams were in that sense
     contained: the n-grams of its other lines stay entered although no text has them. `counts` grow.
     """
-    out: npt.NDArray[np.int64] = _sift(texts.data, texts.offsets, order, rule, threshold, bff, table(), classes(), filter, counts)
+    out: npt.NDArray[np.int64] = _sift(
+        texts.data, texts.offsets, order, rule, threshold, bff, line_table(), classes(), filter, counts
+    )
     return out
 
 
