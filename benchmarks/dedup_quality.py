@@ -5,9 +5,9 @@
 Real documents (as they come, with the near-duplicates they hold) and planted copies: edited at rates of .5 to 20 %, with a header
 and footer of 10 to 30 %, cut to 85 %, wrapped anew, in upper case; many copies of one document, chains of copies of copies, and
 documents that share boilerplate only. What is true is then found exactly (`_quality_truth`): all pairs with a Jaccard similarity
->= .4 over 5-word shingles. Every program reads the same files; only what it keeps is judged. MinHash is 14 bands of 8 rows but
-for the second line. Bloom filters judge lines; there a document is removed of which 80 % is marked. DIR of --peer-venv holds an
-environment for each peer.
+>= .4 over 5-word shingles. Every program reads the same files; only what it keeps is judged. The peers' MinHash is 14 bands of 8
+rows. Bloom filters judge lines; there a document is removed of which 80 % is marked. DIR of --peer-venv holds an environment for
+each peer.
 
     pairs found     of the pairs in a bin of true similarity, the share that lost a side (Wilson's 95 % interval, as if pairs
                     were independent); from .8 up it should be 1, below it is a matter of taste
@@ -51,6 +51,7 @@ LONGEST, LONG = 6_000, 1_000  # characters
 POOL, DONORS = 4_500, 12  # documents above and below LONG; texts that give boilerplate and the words of edits
 COPIES, CLUSTERS = 300, 100
 MISS = 0.01
+COLUMNS = ("precise .8", ".5", "removed", "clusters lost", "unique lost", "reversed", "dealt anew", "CPU s", "how")
 DATA_JUICER = ("datajuicer", ("py-data-juicer==1.6.1", "aiohttp"))
 DAFT = ("daft", ("daft==0.7.26", "numpy<3"))
 LSH = ("rensa", ("rensa==0.5.0", "datasketch==2.0.0"))
@@ -184,13 +185,6 @@ def clusters_lost(truth: Pairs, removed: npt.NDArray[np.bool_]) -> int:
     return len(set(label[label >= 0].tolist()) - set(label[~removed].tolist()))
 
 
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    z, p = 1.959964, hits / total
-    middle, half = p + z * z / (2 * total), z * (p * (1 - p) / total + z * z / (4 * total * total)) ** 0.5
-    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
-
-
 def ours(name: str, select: str, flags: str) -> Program:
     """`tamis build` with a store of its own."""
 
@@ -219,11 +213,11 @@ def peer(options: Any, name: str, environment: tuple[str, Sequence[str]], flags:
 
 
 def programs(options: Any) -> list[Program]:
-    careful = MinHash.for_miss_rate(MISS)
-    bands, loop = f"{careful.bands} x {careful.rows}, verified", "LSH, keep the first"
+    bands = [f"{each.bands} x {each.rows}, verified" for each in (MinHash(), MinHash.for_miss_rate(MISS))]
+    loop = "LSH, keep the first"
     found = [
-        ours("tamis", "MinHash()", "14 x 8, verified"),
-        ours(f"tamis, miss rate {MISS}", f"MinHash.for_miss_rate({MISS})", bands),
+        ours("tamis", "MinHash()", bands[0]),
+        ours(f"tamis, miss rate {MISS}", f"MinHash.for_miss_rate({MISS})", bands[1]),
         ours("tamis NgramBloom", "NgramBloom(share=0.8)", "Bloom filter, 13-grams of lines"),
         ours("BFF's algorithm, our code", "NgramBloom(dclm_compat=True, share=0.8)", "the same by DCLM's rules, in order of id"),
         peer(options, "datatrove", ("datatrove", DATATROVE), "four stages", "_datatrove_minhash.py"),
@@ -236,49 +230,34 @@ def programs(options: Any) -> list[Program]:
     return [program for program in found if program and (not options.only or program.name in options.only)]
 
 
-def share(value: float) -> str:
-    """Three digits; 1 only if it is 1."""
-    return "1" if value == 1 else f"{min(value, 0.9999):.4f}"
+def digits(share: float) -> str:
+    """Three of them; 1 only if it is 1."""
+    return "1" if share > 1 - 1e-9 else f"{min(share, 0.999):.3f}".removeprefix("0")
+
+
+def interval(hits: int, total: int) -> str:
+    """Of a share, 95 % (Wilson 1927)."""
+    if total == 0:
+        return "[0, 1]"
+    z, p = 1.959964, hits / total
+    middle, half = p + z * z / (2 * total), z * (p * (1 - p) / total + z * z / (4 * total * total)) ** 0.5
+    low, high = ((middle + side) / (1 + z * z / total) for side in (-half, half))
+    return f"[{digits(low)}, {digits(high)}]"
 
 
 def table(lines: Sequence[Quality], clusters: int) -> list[str]:
     bins = [f"{low:g}" if low == 1 else f"{low:g} to {high:g}" for high, low in pairwise((2.0, *BINS))]
-    head = [
-        "program",
-        "version",
-        *bins,
-        "precise .8",
-        ".5",
-        "removed",
-        "clusters lost",
-        "unique lost",
-        "reversed",
-        "dealt anew",
-        "CPU s",
-    ]
-    rows = [head, ["", "", *(f"{total:,} pairs" for _, total in lines[0].pairs_found), "", "", "", f"of {clusters:,}", *[""] * 4]]
+    totals = [f"{total:,} pairs" for _, total in lines[0].pairs_found]
+    rows = [["program", "version", *bins, *COLUMNS], ["", "", *totals, "", "", "", f"of {clusters:,}", "", "", "", "", ""]]
     for line in lines:
-        cells = []
-        for hits, total in line.pairs_found:
-            low, high = wilson(hits, total) if total else (0.0, 1.0)
-            cells.append(f"{hits / max(total, 1):.3f} [{low:.3f}, {high:.3f}]")
-        counts = (line.removed, line.clusters_lost, line.unique_lost, line.reversed, line.dealt_anew)
-        rows.append(
-            [
-                line.name,
-                line.version,
-                *cells,
-                share(line.precise),
-                share(line.precise_loose),
-                *map(str, counts),
-                f"{line.cpu_seconds}",
-            ]
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    out = [
-        "  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))) for row in rows
-    ]
-    return [line.rstrip() for line in out]
+        found = [f"{digits(hits / max(total, 1))} {interval(hits, total)}" for hits, total in line.pairs_found]
+        counts = (line.removed, line.clusters_lost, line.unique_lost, line.reversed, line.dealt_anew, line.cpu_seconds)
+        precise = (digits(line.precise), digits(line.precise_loose))
+        rows.append([line.name, line.version, *found, *precise, *map(str, counts), line.flags])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[-1] = 0
+    sides = [str.ljust] * 2 + [str.rjust] * (len(widths) - 3) + [str.ljust]
+    return ["  ".join(map(lambda side, cell, width: side(cell, width), sides, row, widths)).rstrip() for row in rows]
 
 
 def comparisons(lines: Sequence[Quality]) -> list[harness.Comparison]:
