@@ -33,6 +33,16 @@ SINGLE_THREADED = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
 )
 
+# A process inherits the peak memory of the one that starts it, so a small one starts what is measured.
+LAUNCHER = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+figures = usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status)
+with open(sys.argv[1], "w") as file:
+    json.dump(figures, file)
+"""
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -128,16 +138,17 @@ def write_corpus(texts: Iterable[str], folder: Path, limit: int | None = None) -
 def spend(command: Sequence[str | Path], extra: dict[str, str] | None = None) -> Cost:
     """Run a command to its end and return what it and its descendants cost; SystemExit with its last words if it fails."""
     environment = {**os.environ, **SINGLE_THREADED, **(extra or {})}
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+        usage = Path(folder) / "usage.json"
+        words = [sys.executable, "-S", "-c", LAUNCHER, str(usage), *map(str, command)]
+        subprocess.run(words, stdout=log, stderr=log, env=environment, check=True)
+        cpu, memory, status = json.loads(usage.read_text())
+        if status:
             log.seek(0)
-            words = log.read()[-3000:].decode(errors="replace")
-            raise SystemExit(f"{shlex.join(map(str, command))} ended with {process.returncode}:\n{words}")
+            said = log.read()[-3000:].decode(errors="replace")
+            raise SystemExit(f"{shlex.join(map(str, command))} ended with {status}:\n{said}")
     scale = 1 if sys.platform == "darwin" else 1024
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * scale)
+    return Cost(cpu, memory * scale)
 
 
 def measure(

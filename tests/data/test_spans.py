@@ -44,7 +44,8 @@ class Stars(Marking):
         return Step(StarsAt(), view)
 
 
-ROWS = [("a", "é**日*本"), ("b", "***"), ("c", "plain"), ("d", "** \n *"), ("e", "gone *"), ("f", "")]
+ROWS = [("g", "\u3000*\x1c\u2028*"), ("h", "\u200b**")]
+ROWS += [("a", "é**日*本"), ("b", "***"), ("c", "plain"), ("d", "** \n *"), ("e", "gone *"), ("f", "")]
 
 
 def test_marked_parts_are_cut_and_rows_without_text_left_say_so(tmp_path: Path) -> None:
@@ -52,14 +53,14 @@ def test_marked_parts_are_cut_and_rows_without_text_left_say_so(tmp_path: Path) 
     step = Stars().select(view, lambda _: view)
     published = run([step], Store(tmp_path), Here(), Where())[0]
     texts = [t for s in published.shards for t in published.read(s.name, ["text"]).column("text").to_pylist()]
-    assert sorted(texts) == ["", "plain", "é日本"]  # a row without marks is not touched, not even an empty one
+    assert sorted(texts) == ["", "plain", "é日本", "\u200b"]  # a row without marks is not touched, not even an empty one
     gone = [t for s in published.dropped for t in published.read(s.name).to_pylist()]
-    assert {row["reason"] for row in gone} == {"stars"} and len(gone) == 2
+    assert {row["reason"] for row in gone} == {"stars"} and len(gone) == 3
     assert all(s.name.startswith(DROPPED) for s in published.dropped)
-    assert (published.ledger.rows_in, published.ledger.rows_out) == (5, 3)
+    assert (published.ledger.rows_in, published.ledger.rows_out) == (7, 4)
 
 
-@pytest.mark.parametrize(("share", "dropped"), [(1.0, 1), (0.5, 2), (0.2, 3)])
+@pytest.mark.parametrize(("share", "dropped"), [(1.0, 1), (0.5, 2), (0.2, 5)])
 def test_rows_with_a_share_marked_are_dropped_whole(share: float, dropped: int, tmp_path: Path) -> None:
     view = view_of(ROWS, 2, cut=("e",))
     found = outcome(view, Stars(share=share).select(view, lambda _: view), tmp_path)

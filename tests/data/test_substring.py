@@ -258,7 +258,7 @@ def test_twenty_megabytes_by_brute_force(real_data: Path, tmp_path: Path) -> Non
 def test_what_cannot_fit_is_refused_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "available_memory", lambda: 1000)
     view = view_of([("a", "one text")])
-    with pytest.raises(TamisError, match="repeated-substrings needs 400 MB of memory and"):
+    with pytest.raises(TamisError, match=r"repeated-substrings needs 400\.0 MB of memory and"):
         run([Substring().select(view, no_dataset)], Store(tmp_path), Here(), Where())
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,9 @@ from tamis.core.errors import UsageError
 from tamis.core.step import DROPPED, Inputs, Operator, Output, Piece, Step
 from tamis.data.apply import GONE, SHOWN
 from tamis.data.select import Resolve, View, carry, kept
+from tamis.kernels.cut import without
 from tamis.kernels.jit import buffers
+from tamis.kernels.shingle import table
 
 Places = npt.NDArray[np.int64]
 SPANS = pa.schema([pa.field("starts", pa.list_(pa.int64())), pa.field("ends", pa.list_(pa.int64()))])
@@ -82,15 +84,14 @@ class CutSpans(Operator):
 
     def run(self, piece: Piece, inputs: Inputs, out: Output) -> None:
         chosen = pa.array(kept(inputs[1].read(piece.spec)))
-        table = inputs[0].read(piece.spec).filter(chosen).combine_chunks()
+        rows = inputs[0].read(piece.spec).filter(chosen).combine_chunks()
         spans = inputs[2].read(piece.spec).filter(chosen).combine_chunks()
-        touched = pc.greater(pc.list_value_length(spans.column("starts")), 0).to_numpy(zero_copy_only=False)
-        texts, stays = _cut(table.column("text"), spans, np.flatnonzero(touched))
-        result = table.set_column(table.schema.get_field_index("text"), table.schema.field("text"), texts)
-        out.ledger.rows_in = table.num_rows
+        texts, stays = _cut(rows.column("text").combine_chunks(), spans)
+        result = rows.set_column(rows.schema.get_field_index("text"), rows.schema.field("text"), texts)
+        out.ledger.rows_in = rows.num_rows
         out.ledger.rows_out = int(stays.sum())
         out.write(piece.spec, result.filter(pa.array(stays)))
-        gone = table.filter(pa.array(~stays))
+        gone = rows.filter(pa.array(~stays))
         if gone.num_rows:
             out.ledger.dropped[self.reason] = gone.num_rows
             shown = [text[:SHOWN] for text in gone.column("text").to_pylist()]
@@ -99,21 +100,14 @@ class CutSpans(Operator):
             out.write(DROPPED + piece.spec, pa.table(columns, schema=GONE))
 
 
-def _cut(texts: pa.ChunkedArray, spans: pa.Table, touched: npt.NDArray[Any]) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
-    """The texts without their spans, and which rows stay."""
-    stays = np.ones(len(texts), bool)
-    if not len(touched):
-        return texts.combine_chunks(), stays
-    whole = texts.to_pylist()
-    starts, ends = spans.column("starts"), spans.column("ends")
-    for row in touched.tolist():
-        data, place, parts = whole[row].encode(), 0, []
-        for start, end in zip(starts[row].as_py(), ends[row].as_py(), strict=True):
-            parts.append(data[place:start])
-            place = end
-        whole[row] = b"".join([*parts, data[place:]]).decode()
-        stays[row] = bool(whole[row].strip())
-    return pa.array(whole, pa.large_string()), stays
+def _cut(texts: pa.Array, spans: pa.Table) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+    """The texts without their spans, and which rows stay: those that lost nothing, or have a visible character left."""
+    starts, ends = (spans.column(name).combine_chunks() for name in SPANS.names)
+    lengths = pc.list_value_length(starts).to_numpy(zero_copy_only=False).astype(np.int64)
+    low, high = (column.flatten().to_numpy(zero_copy_only=False).astype(np.int64) for column in (starts, ends))
+    data, offsets, stays = without(*buffers(texts), np.append(0, np.cumsum(lengths)), low, high, table())
+    left = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(data))
+    return left, stays
 
 
 @dataclass(frozen=True)
