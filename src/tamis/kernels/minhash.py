@@ -74,7 +74,7 @@ def _signatures(
 
 
 def signatures(
-    texts: Buffers, bands: int = 14, rows: int = 8, ngram: int = 5, punctuation: bool = True
+    texts: Buffers, bands: int = 18, rows: int = 8, ngram: int = 5, punctuation: bool = True
 ) -> tuple[Hashes, npt.NDArray[np.int32]]:
     """Band hashes, uint64 (texts, bands), and the number of shingles of each text, int32 (0: a text without words, no candidate).
 
