@@ -21,12 +21,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from tamis.kernels import shingle
 from tamis.kernels.jit import njit
+from tamis.kernels.memory import prefetch
 from tamis.kernels.shingle import (
     HIGHS,
     K1,
@@ -345,24 +343,6 @@ def _state(grams: Any, unigrams: int, state: Any, word: Any) -> Any:
     return grams[word].next
 
 
-@intrinsic
-def _fetch(context: Any, array: Any, index: Any) -> Any:
-    """Ask for an element's bytes ahead of their use."""
-
-    ir = cgutils.ir
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        view = context.make_array(signature.args[0])(context, builder, args[0])
-        pointer = ir.IntType(8).as_pointer()
-        place = builder.bitcast(builder.gep(view.data, [args[1]]), pointer)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, *[ir.IntType(32)] * 3])
-        ask = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-        builder.call(ask, [place, *(ir.Constant(ir.IntType(32), n) for n in (0, 3, 1))])  # to read, to keep, data
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), code
-
-
 @njit
 def _spell(
     data: Bytes, offsets: Any, table: Any, fold: bool, lines: bool, keys: Any, numbers: Any
@@ -450,9 +430,9 @@ def _walk(words: Words, stops: Any, grams: Any, unigrams: int) -> Doubles:
             at[j] = place + 1 if place + 1 < len(grams) else unigrams
             continue
         if state != NOWHERE:
-            _fetch(grams, np.int64(state))
+            prefetch(grams, np.int64(state))
         states[j], at[j] = state, _slot(state, words[places[j]], unigrams, mask)
-        _fetch(grams, at[j])
+        prefetch(grams, at[j])
         j += 1
     return out
 

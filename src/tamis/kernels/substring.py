@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tamis.kernels.jit import njit
-from tamis.kernels.ngrams import _fetch as fetch
+from tamis.kernels.memory import prefetch
 from tamis.kernels.shingle import BASE, K1, MARK, SINGLE, SPACE, U0, U1, U32, _decode, _look_up, finish
 
 Units = npt.NDArray[np.unsignedinteger[Any]]
@@ -160,7 +160,7 @@ def _mark(units: Any, starts: Places, ends: Places, minimum: int, passes: int, n
                 x = finish(h, minimum)
                 if ((x & LOW16) * np.uint64(passes)) >> U16 == np.uint64(number):
                     hashes[n], places[n] = x, at
-                    fetch(table, np.int64(((x >> U32) * slots) >> U32))
+                    prefetch(table, np.int64(((x >> U32) * slots) >> U32))
                     n += 1
             done = np.int64(0)  # windows before it are known to be repeated
             for b in range(n):
